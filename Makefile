@@ -1,0 +1,34 @@
+# The doors to the build. On a fresh Debian 12: `make demo`, `make test`. Everything else is optional.
+.DEFAULT_GOAL := build
+.PHONY: help deps build demo test test-sanitized lint format bench fuzz train install clean
+PREFIX ?= /usr/local
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+deps: ## install the Debian packages that are missing (does nothing where all are there)
+	@tools/deps
+
+build: deps ## build/gaze
+	@cmake --preset release >/dev/null && cmake --build --preset release
+
+demo: build ## index and search real pictures with the built-in model
+	@tools/demo
+
+test: build ## build and run all tests
+	@ctest --preset release
+
+test-sanitized: deps ## the same tests under AddressSanitizer and UBSan
+	@cmake --preset sanitize >/dev/null && cmake --build --preset sanitize && ctest --preset sanitize
+
+lint: deps ## clang-format, clang-tidy, layers, messages
+	@tools/lint
+
+format: ## format all sources
+	@tools/format
+
+install: build ## program, library, headers, completions and man pages under PREFIX
+	@cmake --install build --prefix $(PREFIX)
+
+clean: ## remove the build folders
+	rm -rf build build-*

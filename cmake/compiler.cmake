@@ -1,0 +1,10 @@
+# No -march: kernels choose their instruction set at run time, everything else runs on any x86-64.
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+# A read of the sources' own asserts (GAZE_CHECK) stays on in every build type; NDEBUG only silences libraries.
+if(GAZE_SANITIZE OR GAZE_FUZZ)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(GAZE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

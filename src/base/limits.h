@@ -1,0 +1,32 @@
+// How much of anything from outside is accepted. Each can be raised by configuration (`gaze config`).
+#pragma once
+
+#include <cstdint>
+
+namespace gaze {
+
+inline constexpr std::int64_t KiB = 1024;
+inline constexpr std::int64_t MiB = 1024 * KiB;
+inline constexpr std::int64_t GiB = 1024 * MiB;
+
+struct Limits {
+  // Pictures: refused by the header, before any pixel memory.
+  std::int64_t image_pixels = 64'000'000;
+  std::int64_t image_side = 65'535;
+  std::int64_t image_file_bytes = 256 * MiB;
+
+  // Checkpoints.
+  std::int64_t safetensors_header_bytes = 100'000'000;
+  std::int64_t json_depth = 64;
+  std::int64_t json_file_bytes = 256 * MiB;  // tokenizer.json of large vocabularies is some 30 MB
+  std::int64_t tensor_dimensions = 8;
+
+  // Text given by a user.
+  std::int64_t text_bytes = 16 * MiB;
+};
+
+// The limits in force. Set once at start, before any thread reads them.
+const Limits& limits();
+void set_limits(const Limits& value);
+
+}  // namespace gaze

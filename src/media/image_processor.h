@@ -1,0 +1,39 @@
+// From a picture to the pixels that a vision tower receives, as the checkpoint's preprocessor_config.json says.
+// Reference: transformers 4.x's PIL-backed ("slow") image processors.
+#pragma once
+
+#include <array>
+#include <filesystem>
+
+#include "base/json.h"
+#include "media/image.h"
+#include "media/resize.h"
+#include "tensor/tensor.h"
+
+namespace gaze {
+
+struct ImageProcessor {
+  bool do_resize = true;
+  int shortest_edge = 0;                    // when > 0: the shorter side becomes this, aspect kept
+  int resize_height = 0, resize_width = 0;  // else: stretched to exactly this
+  Resample resample = Resample::bicubic;
+  bool do_center_crop = false;
+  int crop_height = 0, crop_width = 0;  // a smaller picture is padded with zeros
+  double rescale_factor = 1.0 / 255.0;
+  bool do_normalize = true;
+  std::array<double, 3> mean{0, 0, 0};
+  std::array<double, 3> std{1, 1, 1};
+
+  // Height and width of what the tower receives.
+  int output_height() const;
+  int output_width() const;
+
+  // Resizes, crops, rescales and normalises into `pixels`: float32, 3 × height × width, channels first.
+  void process(const Image& image, float* pixels) const;
+};
+
+// Reads preprocessor_config.json in its old (integer sizes) and new (dictionaries) forms.
+// Errors: unsupported_model (a setting we do not know), bad_weights (values that make no sense).
+ImageProcessor parse_image_processor(const Json& config, const std::string& origin);
+
+}  // namespace gaze
