@@ -5,3 +5,27 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)            # formatted text
 find_package(nlohmann_json REQUIRED)  # JSON
 find_package(GTest REQUIRED)          # tests
+find_package(ZLIB REQUIRED)           # PyTorch's zip archives
+find_package(hwy REQUIRED)            # SIMD of our own kernels
+find_package(GIF REQUIRED)            # GIF pictures
+find_package(CLI11 REQUIRED)          # command line
+find_package(tomlplusplus REQUIRED)   # config.toml
+
+pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
+pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4)
+pkg_check_modules(HEIF REQUIRED IMPORTED_TARGET libheif)
+pkg_check_modules(EXIV2 REQUIRED IMPORTED_TARGET exiv2)            # EXIF, XMP
+pkg_check_modules(PANGOCAIRO REQUIRED IMPORTED_TARGET pangocairo)  # contact sheets, captions under pictures
+pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)    # Unicode
+pkg_check_modules(SENTENCEPIECE REQUIRED IMPORTED_TARGET sentencepiece)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)       # SHA-256
+
+# oneDNN: matrix products, convolutions. Debian's own config file asks for OpenCL headers that nothing here needs.
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)
+add_library(DNNL::dnnl SHARED IMPORTED)
+set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE})
