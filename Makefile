@@ -21,6 +21,10 @@ test: build ## build and run all tests
 test-sanitized: deps ## the same tests under AddressSanitizer and UBSan
 	@cmake --preset sanitize >/dev/null && cmake --build --preset sanitize && ctest --preset sanitize
 
+FUZZ_SECONDS ?= 60
+fuzz: deps ## run every fuzz target for FUZZ_SECONDS (needs clang)
+	@cmake --preset fuzz -DGAZE_FUZZ_SECONDS=$(FUZZ_SECONDS) >/dev/null && cmake --build --preset fuzz --target fuzz
+
 lint: deps ## clang-format, clang-tidy, layers, messages
 	@tools/lint
 
