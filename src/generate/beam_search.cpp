@@ -69,7 +69,8 @@ class PromptSearch {
     return std::find(config_.eos_token_ids.begin(), config_.eos_token_ids.end(), token) != config_.eos_token_ids.end();
   }
   float normalised(float score, int length) const {
-    return score / static_cast<float>(std::pow(static_cast<double>(length), static_cast<double>(config_.length_penalty)));
+    return score /
+           static_cast<float>(std::pow(static_cast<double>(length), static_cast<double>(config_.length_penalty)));
   }
 
   // The best 2·num_beams continuations (more with several end tokens) over all running beams: enough that num_beams

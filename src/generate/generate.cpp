@@ -78,8 +78,8 @@ std::vector<std::vector<Generation>> one_by_one(Decoder& decoder, std::span<cons
   std::vector<Stream> streams;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     for (int k = 0; k < config.num_return_sequences; ++k) {
-      streams.push_back({i, prompts[i], {}, std::mt19937_64(config.seed + static_cast<std::uint64_t>(k)),
-                         static_cast<int>(i)});
+      streams.push_back(
+          {i, prompts[i], {}, std::mt19937_64(config.seed + static_cast<std::uint64_t>(k)), static_cast<int>(i)});
     }
   }
   const auto vocabulary = static_cast<std::size_t>(decoder.vocabulary_size());
@@ -100,8 +100,8 @@ std::vector<std::vector<Generation>> one_by_one(Decoder& decoder, std::span<cons
       stream.sequence.push_back(token);
       stream.generation.ids.push_back(token);
       stream.generation.score += row[static_cast<std::size_t>(token)] - log_sum_exp(row);
-      stream.generation.finished = std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), token) !=
-                                   config.eos_token_ids.end();
+      stream.generation.finished =
+          std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), token) != config.eos_token_ids.end();
       stream.done = stream.generation.finished || static_cast<int>(stream.sequence.size()) >= config.max_length;
       if (hooks.on_token && !hooks.on_token(stream.prompt, token)) stream.done = true;
       if (stream.done) continue;
@@ -129,8 +129,14 @@ std::vector<std::vector<Generation>> generate(Decoder& decoder, std::span<const 
   validate(config);
   check_room(decoder, prompts, config);
   if (prompts.empty()) return {};
-  if (config.num_beams > 1) return beam_search(decoder, prompts, config, hooks.cancel);
-  return one_by_one(decoder, prompts, config, hooks);
+  auto results = config.num_beams > 1 ? beam_search(decoder, prompts, config, hooks.cancel)
+                                      : one_by_one(decoder, prompts, config, hooks);
+  for (const auto& result : results) {
+    if (result.empty() || std::isnan(result[0].score)) {
+      throw Error(ErrorCode::bad_weights, message("the model's scores are not numbers: its weights are damaged"));
+    }
+  }
+  return results;
 }
 
 }  // namespace gaze

@@ -26,7 +26,8 @@ struct GenerateHooks {
 };
 
 // One list a prompt, best first, num_return_sequences each (fewer only where beams ran out of continuations).
-// Errors: usage (validate, or a prompt that leaves no room below max_length or the model's positions), cancelled.
+// Errors: usage (validate, or a prompt that leaves no room below max_length or the model's positions), cancelled,
+// bad_weights (scores that are not numbers).
 std::vector<std::vector<Generation>> generate(Decoder& decoder, std::span<const std::vector<TokenId>> prompts,
                                               const GenerationConfig& config, const GenerateHooks& hooks = {});
 

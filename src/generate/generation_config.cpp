@@ -8,7 +8,9 @@
 namespace gaze {
 namespace {
 
-[[noreturn]] void refuse(std::string text) { throw Error(ErrorCode::usage, std::move(text)); }
+[[noreturn]] void refuse(std::string text) {
+  throw Error(ErrorCode::usage, std::move(text));
+}
 
 template <class T>
 void read(const Json& json, const char* name, T& value) {
@@ -52,15 +54,16 @@ void apply_generation_config(const Json& json, const std::string& origin, Genera
     read(json, "repetition_penalty", config.repetition_penalty);
     read(json, "no_repeat_ngram_size", config.no_repeat_ngram_size);
     if (const auto stop = json.find("early_stopping"); stop != json.end() && !stop->is_null()) {
-      config.early_stopping = stop->is_string()    ? EarlyStopping::never
+      config.early_stopping = stop->is_string()   ? EarlyStopping::never
                               : stop->get<bool>() ? EarlyStopping::yes
-                                                   : EarlyStopping::no;
+                                                  : EarlyStopping::no;
     }
     if (const auto eos = json.find("eos_token_id"); eos != json.end() && !eos->is_null()) {
       config.eos_token_ids = eos->is_array() ? eos->get<std::vector<TokenId>>() : std::vector{eos->get<TokenId>()};
     }
   } catch (const Json::exception& error) {
-    throw Error(ErrorCode::bad_weights, message("{}: a generation setting has the wrong type: {}", origin, error.what()));
+    throw Error(ErrorCode::bad_weights,
+                message("{}: a generation setting has the wrong type: {}", origin, error.what()));
   }
 }
 

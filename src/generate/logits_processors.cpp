@@ -37,7 +37,8 @@ void process_scores(const GenerationConfig& config, std::span<const TokenId> seq
   if (config.no_repeat_ngram_size > 0) block_repeated_ngrams(config.no_repeat_ngram_size, sequence, scores);
   if (static_cast<int>(sequence.size()) < config.min_length) {
     for (const TokenId eos : config.eos_token_ids) {
-      if (eos >= 0 && static_cast<std::size_t>(eos) < scores.size()) scores[static_cast<std::size_t>(eos)] = kImpossible;
+      if (eos >= 0 && static_cast<std::size_t>(eos) < scores.size())
+        scores[static_cast<std::size_t>(eos)] = kImpossible;
     }
   }
 }
