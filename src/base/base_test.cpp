@@ -84,6 +84,7 @@ TEST(Json, AgreesWithTheJsonTestSuite) {
   for (const char* bad : {"[1,]", "{\"a\" b}", "[\"\t\"]", "[+1]", "nul", "", "[\"\xFF\"]", "\"\\uD834\" x"}) {
     EXPECT_EQ(code_of([&] { parse_json(bad, "n"); }), ErrorCode::invalid_json) << bad;
   }
+  EXPECT_EQ(code_of([&] { parse_json(std::string_view("{}\0{", 4), "n"); }), ErrorCode::invalid_json);
 }
 
 TEST(Message, SpeaksTheUsersLanguage) {

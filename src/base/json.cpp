@@ -26,6 +26,8 @@ void check_depth(std::string_view text, const std::string& origin) {
       }
     } else if (c == ']' || c == '}') {
       --depth;
+    } else if (c == '\0') {  // the parser would take it for the end and not look at what follows
+      throw Error(ErrorCode::invalid_json, message("{}: not valid JSON at byte {}", origin, i));
     }
   }
 }

@@ -20,6 +20,8 @@ struct Limits {
   std::int64_t json_depth = 64;
   std::int64_t json_file_bytes = 256 * MiB;  // tokenizer.json of large vocabularies is some 30 MB
   std::int64_t tensor_dimensions = 8;
+  std::int64_t tensor_name_bytes = 1024;
+  std::int64_t pickle_bytes = 16 * MiB;  // torch writes about 250 bytes a tensor
 
   // Text given by a user.
   std::int64_t text_bytes = 16 * MiB;

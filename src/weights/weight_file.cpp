@@ -1,0 +1,53 @@
+#include "weights/weight_file.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/message.h"
+
+namespace gaze {
+namespace {
+
+constexpr std::size_t kLongestQuote = 120;  // bytes of a name that a message shows
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
+}  // namespace
+
+WeightFile map_weight_file(const std::filesystem::path& path) {
+  auto mapped = std::make_shared<const MappedFile>(path);
+  const auto bytes = mapped->bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("version https://git-lfs.github.com/")) {
+    refuse(display(path), message("a Git LFS pointer, not the weights themselves"),
+           message("fetch the weights: git lfs pull"));
+  }
+  return {bytes, std::move(mapped), display(path)};
+}
+
+void refuse(const std::string& origin, const std::string& fault, std::string hint) {
+  if (hint.empty()) hint = message("the file is damaged or not what it claims to be: fetch it again");
+  throw Error(ErrorCode::bad_weights, message("{}: {}", origin, fault), std::move(hint));
+}
+
+std::string in_quotes(std::string_view name) {
+  const bool is_long = name.size() > kLongestQuote;
+  std::string text = to_valid_utf8(name.substr(0, kLongestQuote));
+  std::replace_if(text.begin(), text.end(), is_control, '?');
+  return "'" + text + (is_long ? "…'" : "'");
+}
+
+bool is_sane_name(std::string_view name) {
+  return !name.empty() && name.size() <= static_cast<std::size_t>(limits().tensor_name_bytes) &&
+         std::none_of(name.begin(), name.end(), is_control) && to_valid_utf8(name) == name;
+}
+
+void ByteReader::refuse_end(std::uint64_t count) const {
+  refuse(origin_, message("{} bytes are needed at byte {}, and there are only {}", count, position_, remaining()));
+}
+
+}  // namespace gaze
