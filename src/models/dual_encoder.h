@@ -32,6 +32,7 @@ class DualEncoder {
   virtual ~DualEncoder() = default;
 
   virtual const DualEncoderInfo& info() const = 0;
+  virtual Precision precision() const = 0;  // in force: never automatic
   virtual const ImageProcessor& image_processor() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
 
@@ -46,6 +47,10 @@ class DualEncoder {
 
 struct LoadOptions {
   Precision precision = Precision::automatic;
+  // Indexing needs only the picture's tower, a text query only the text's: the other one then costs no memory and no
+  // time. Calling encode_* of a tower that was left out is a bug.
+  bool image_tower = true;
+  bool text_tower = true;
 };
 
 // Opens a checkpoint folder of any supported dual-encoder family, by config.json's `architectures` / `model_type`.

@@ -1,5 +1,7 @@
 #include "tensor/shape.h"
 
+#include <algorithm>
+
 #include <fmt/ranges.h>
 
 #include "base/error.h"
@@ -7,10 +9,18 @@
 
 namespace gaze {
 
+Shape::Shape(std::span<const std::int64_t> extents) {
+  if (extents.size() > kMaxRank) {
+    throw Error(ErrorCode::limit_exceeded, message("a tensor of {} dimensions: at most {}", extents.size(), kMaxRank));
+  }
+  std::copy(extents.begin(), extents.end(), extents_.begin());
+  rank_ = static_cast<int>(extents.size());
+}
+
 std::int64_t Shape::elements() const {
   std::int64_t product = 1;
   bool zero = false, too_large = false;
-  for (const std::int64_t extent : extents_) {
+  for (const std::int64_t extent : extents()) {
     if (extent == 0) zero = true;
     if (extent < 0 || __builtin_mul_overflow(product, extent == 0 ? 1 : extent, &product)) too_large = true;
   }

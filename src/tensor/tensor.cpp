@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -66,11 +68,12 @@ Tensor Tensor::reshaped(Shape shape) const {
 
 Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   GAZE_CHECK(shape_.rank() > 0 && 0 <= begin && begin <= end && end <= shape_[0]);
-  std::vector<std::int64_t> extents = shape_.extents();
+  std::array<std::int64_t, Shape::kMaxRank> extents{};
+  std::copy(shape_.extents().begin(), shape_.extents().end(), extents.begin());
   const std::int64_t row = shape_[0] == 0 ? 0 : elements_ / shape_[0];
   extents[0] = end - begin;
   Tensor view = *this;
-  view.shape_ = Shape(std::move(extents));
+  view.shape_ = Shape(std::span(extents).first(static_cast<std::size_t>(shape_.rank())));
   view.elements_ = row * (end - begin);
   view.data_ = data_ + static_cast<std::size_t>(row * begin) * size_of(type_);
   return view;

@@ -31,6 +31,13 @@ TEST(DType, HalfTypesRoundToNearestEven) {
   EXPECT_TRUE(std::isnan(to_float(to_bf16(std::numeric_limits<float>::quiet_NaN()))));
 }
 
+TEST(Shape, HoldsUpToEightDimensions) {
+  const Shape shape({1, 2, 3, 4, 5, 6, 7, 8});
+  EXPECT_EQ(shape.rank(), 8);
+  EXPECT_EQ(shape[-1], 8);
+  EXPECT_THROW(Shape({1, 1, 1, 1, 1, 1, 1, 1, 1}), Error);
+}
+
 TEST(Shape, RefusesProductsThatOverflow) {
   EXPECT_EQ(Shape({2, 3, 4}).elements(), 24);
   EXPECT_EQ(Shape({}).elements(), 1);
