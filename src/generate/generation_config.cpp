@@ -58,6 +58,7 @@ void apply_generation_config(const Json& json, const std::string& origin, Genera
                               : stop->get<bool>() ? EarlyStopping::yes
                                                   : EarlyStopping::no;
     }
+    read(json, "suppress_tokens", config.suppress_tokens);
     if (const auto eos = json.find("eos_token_id"); eos != json.end() && !eos->is_null()) {
       config.eos_token_ids = eos->is_array() ? eos->get<std::vector<TokenId>>() : std::vector{eos->get<TokenId>()};
     }

@@ -29,6 +29,7 @@ struct GenerationConfig {
   std::uint64_t seed = 0;
 
   std::vector<TokenId> eos_token_ids;
+  std::vector<TokenId> suppress_tokens;  // never come out
 
   bool sampling() const { return temperature > 0; }
 };

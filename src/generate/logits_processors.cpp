@@ -8,7 +8,16 @@
 namespace gaze {
 namespace {
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+
+void forbid(std::span<const TokenId> tokens, std::span<float> scores) {
+  for (const TokenId token : tokens) {
+    if (token >= 0 && static_cast<std::size_t>(token) < scores.size()) {
+      scores[static_cast<std::size_t>(token)] = kImpossible;
+    }
+  }
 }
+
+}  // namespace
 
 void penalise_repetition(float penalty, std::span<const TokenId> sequence, std::span<float> scores) {
   std::vector<TokenId> seen(sequence.begin(), sequence.end());

@@ -9,7 +9,7 @@
 namespace gaze {
 
 // `sequence`: prompt and tokens so far; `scores`: one a vocabulary entry, logits or log-probabilities.
-// Applies repetition penalty, blocked n-grams and minimum length, in that order.
+// Applies repetition penalty, blocked n-grams, minimum length and suppressed tokens, in that order.
 void process_scores(const GenerationConfig& config, std::span<const TokenId> sequence, std::span<float> scores);
 
 // RepetitionPenaltyLogitsProcessor: tokens already there lose, whatever the sign of their score.

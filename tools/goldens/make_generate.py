@@ -61,7 +61,9 @@ def main():
                  for e, r, n, m in itertools.product([True, False], [1.0, 1.3], [0, 1, 3], [0, 8])]
     settings += [dict(num_beams=3, early_stopping=True, max_length=19, eos_token_id=[EOS, 7, 11]),
                  dict(num_beams=1, max_length=19, eos_token_id=[EOS, 7, 11]),
-                 dict(num_beams=3, early_stopping=False, max_length=5, min_length=5)]
+                 dict(num_beams=3, early_stopping=False, max_length=5, min_length=5),
+                 dict(num_beams=3, early_stopping=True, max_length=19, suppress_tokens=[28, 32, 29, 36]),
+                 dict(num_beams=1, max_length=19, suppress_tokens=[28, 32, 29, 36])]
 
     prompts = [[[1]], [[1, 17, 9], [1, 30, 4]], [[1, 5], [1, 6], [1, 8]]]
     cases = []
