@@ -44,12 +44,8 @@ void block_repeated_ngrams(int size, std::span<const TokenId> sequence, std::spa
 void process_scores(const GenerationConfig& config, std::span<const TokenId> sequence, std::span<float> scores) {
   if (config.repetition_penalty != 1) penalise_repetition(config.repetition_penalty, sequence, scores);
   if (config.no_repeat_ngram_size > 0) block_repeated_ngrams(config.no_repeat_ngram_size, sequence, scores);
-  if (static_cast<int>(sequence.size()) < config.min_length) {
-    for (const TokenId eos : config.eos_token_ids) {
-      if (eos >= 0 && static_cast<std::size_t>(eos) < scores.size())
-        scores[static_cast<std::size_t>(eos)] = kImpossible;
-    }
-  }
+  if (static_cast<int>(sequence.size()) < config.min_length) forbid(config.eos_token_ids, scores);
+  forbid(config.suppress_tokens, scores);
 }
 
 float log_sum_exp(std::span<const float> scores) {
