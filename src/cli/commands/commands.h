@@ -1,0 +1,13 @@
+// One function a command: its row for the table (cli/command.h). The work is in the file of its name.
+#pragma once
+
+#include "cli/command.h"
+
+namespace gaze::cli {
+
+Command doctor_command();
+Command config_command();
+Command completion_command();
+Command help_command();
+
+}  // namespace gaze::cli
