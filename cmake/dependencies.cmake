@@ -5,7 +5,7 @@ find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)            # formatted text
 find_package(nlohmann_json REQUIRED)  # JSON
 find_package(GTest REQUIRED)          # tests
-find_package(ZLIB REQUIRED)           # PyTorch's zip archives
+find_package(ZLIB REQUIRED)           # PyTorch's zip archives, PNG checksums
 find_package(hwy REQUIRED)            # SIMD of our own kernels
 find_package(GIF REQUIRED)            # GIF pictures
 find_package(CLI11 REQUIRED)          # command line

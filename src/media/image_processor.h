@@ -25,14 +25,21 @@ struct ImageProcessor {
   std::array<double, 3> std{1, 1, 1};
 
   // Height and width of what the tower receives.
-  int output_height() const;
-  int output_width() const;
+  int output_height() const { return do_center_crop ? crop_height : resize_height; }
+  int output_width() const { return do_center_crop ? crop_width : resize_width; }
 
-  // Resizes, crops, rescales and normalises into `pixels`: float32, 3 × height × width, channels first.
+  // Resizes, crops, rescales and normalises into `pixels`: float32, 3 × height × width, channels first. Equal to the
+  // reference's float32 numbers. Thread-safe.
   void process(const Image& image, float* pixels) const;
+
+  // The same from a file's bytes: a JPEG is resized row by row as it is decoded, which is faster and needs no memory
+  // for the whole picture. Errors: decode_image's.
+  void process(std::span<const std::byte> file, const std::string& name, const DecodeOptions& options,
+               float* pixels) const;
 };
 
-// Reads preprocessor_config.json in its old (integer sizes) and new (dictionaries) forms.
+// Reads preprocessor_config.json in its old (integer sizes) and new (dictionaries) forms; a missing key has the default
+// of the reference's class that the file names. `origin` is for messages.
 // Errors: unsupported_model (a setting we do not know), bad_weights (values that make no sense).
 ImageProcessor parse_image_processor(const Json& config, const std::string& origin);
 
