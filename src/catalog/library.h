@@ -1,0 +1,125 @@
+// The library: which pictures are known, and the vectors that models made of them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "catalog/content_hash.h"
+#include "catalog/database.h"
+
+namespace gaze {
+
+using ContentId = std::int64_t;
+
+struct IndexedModel {
+  std::int64_t id = 0;
+  std::string name;
+  int dimension = 0;
+  std::int64_t revision = 0;  // grows with every change to the model's vectors
+};
+
+// A file as it lay on the disk when it was looked at.
+struct PictureFile {
+  std::filesystem::path path;   // absolute; any bytes
+  std::filesystem::path given;  // the name the user gave it, empty where that is `path`
+  std::int64_t size = 0;
+  std::int64_t modified_ns = 0;
+};
+
+// What the library knows of a picture under some model.
+struct KnownContent {
+  ContentId id = 0;
+  bool has_vector = false;
+};
+struct KnownPicture {
+  std::int64_t id = 0;
+  std::int64_t size = 0;
+  std::int64_t modified_ns = 0;
+  bool has_vector = false;
+};
+
+// One picture to store: what it is, its vector under the model at hand, and the files that hold it.
+struct NewPicture {
+  ContentHash hash{};
+  int width = 0, height = 0;
+  std::vector<float> vector;  // of length 1; empty where the library has it already
+  std::vector<PictureFile> files;
+};
+
+struct StoredPicture {
+  std::int64_t id = 0;
+  std::filesystem::path path, given;  // as in PictureFile
+  int width = 0, height = 0;
+};
+
+struct LibraryStats {
+  std::filesystem::path path;
+  std::int64_t bytes = 0;  // of the library and the files that belong to it
+  std::int64_t pictures = 0;
+  std::map<std::string, std::int64_t> vectors;  // by model name
+};
+
+struct ListedPicture {
+  std::filesystem::path path, given;
+  std::vector<std::string> models;
+};
+
+// One open library. Each call is one transaction, whole or not at all; safe to call from several threads, one at a
+// time goes on. Several processes may have the same library open.
+// Errors of every call: library_locked, library_damaged, disk_full, not_found, out_of_memory.
+class Library {
+ public:
+  // Opens or makes it, folders included.
+  static Library create(const std::filesystem::path& path);
+  // Errors: library_empty where there is no such file.
+  static Library open(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return database_->path(); }
+
+  std::optional<IndexedModel> find_model(const std::string& name);
+  std::vector<IndexedModel> models();
+  // The model of that name, made where it is new. Errors: usage where its vectors have another dimension.
+  IndexedModel use_model(const std::string& name, int dimension);
+
+  std::optional<KnownPicture> find_picture(const std::filesystem::path& path, const IndexedModel& model);
+  std::optional<KnownContent> find_content(const ContentHash& hash, const IndexedModel& model);
+  // The known pictures that are `path` or lie below it, in the order of their paths.
+  std::vector<StoredPicture> pictures_under(const std::filesystem::path& path);
+
+  void store(const IndexedModel& model, std::span<const NewPicture> pictures);
+  // Forgets pictures, and what no other picture holds.
+  void remove(std::span<const std::int64_t> picture_ids);
+
+  LibraryStats stats();
+  std::vector<ListedPicture> list();
+  // Reads all of it: structure, references, vectors. Errors: library_damaged (names the first faults).
+  void check(const CancelToken& cancel);
+  // Forgets the pictures whose files are gone and gives unused room back to the disk; returns how many.
+  std::int64_t prune(const CancelToken& cancel);
+
+ private:
+  friend class VectorSearch;
+  Library(const std::filesystem::path& path, Database::Mode mode);
+  std::optional<IndexedModel> read_model(const std::string& name);
+  static StoredPicture picture_of(const Query& row);  // of id, path, given, width, height
+  ContentId store_content(const IndexedModel& model, const NewPicture& picture);
+  void store_file(const PictureFile& file, ContentId content, std::vector<ContentId>& left);
+  void remove_unused(std::span<const ContentId> contents);
+
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
+};
+
+// Where the codes of a model's vectors are kept beside the library (docs/formats.md, "Scan file").
+std::filesystem::path scan_file(const std::filesystem::path& library, std::int64_t model);
+
+}  // namespace gaze

@@ -1,0 +1,137 @@
+#include "catalog/vector_search.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "catalog/stored_vector.h"
+
+namespace gaze {
+namespace {
+
+constexpr std::int64_t kSampleRows = 4096;
+
+[[noreturn]] void throw_damaged(const Database& database, ContentId content, const std::string& model) {
+  throw Error(ErrorCode::library_damaged,
+              message("{}: the vector of picture {} under {} is damaged", display(database.path()), content, model),
+              message("move the file away and index again; the pictures themselves are not touched"));
+}
+
+void copy_vector(Database& database, const IndexedModel& model, ContentId content, float* to) {
+  Query query(database, "SELECT vector FROM vectors WHERE model = ? AND content = ?", model.id, content);
+  if (!query.next() || !is_unit_vector(query.blob(0), model.dimension)) throw_damaged(database, content, model.name);
+  std::memcpy(to, query.blob(0).data(), query.blob(0).size());
+}
+
+std::vector<ContentId> contents_of(Database& database, const IndexedModel& model) {
+  std::vector<ContentId> contents;
+  Query query(database, "SELECT content FROM vectors WHERE model = ? ORDER BY content", model.id);
+  while (query.next()) contents.push_back(query.integer(0));
+  return contents;
+}
+
+CodesKey key_of(Database& database, const IndexedModel& model) {
+  CodesKey key{{}, model.id, model.revision};
+  Query query(database, "SELECT identity FROM library");
+  if (query.next() && query.blob(0).size() == key.library.size()) {
+    std::copy_n(query.blob(0).begin(), key.library.size(), key.library.begin());
+  }
+  return key;
+}
+
+}  // namespace
+
+VectorSearch::VectorSearch(Library& library, std::string model) : library_(library), name_(std::move(model)) {}
+
+VectorCodes VectorSearch::read_codes(const IndexedModel& model, const CodesKey& key) {
+  Database& database = *library_.database_;
+  const auto contents = contents_of(database, model);
+  const auto rows = std::ssize(contents);
+  const auto width = static_cast<std::size_t>(model.dimension);
+
+  const std::int64_t samples = std::min(rows, kSampleRows);
+  std::vector<float> sample(static_cast<std::size_t>(samples) * width);
+  for (std::int64_t i = 0; i < samples; ++i) {  // spread evenly over all
+    const ContentId content = contents[static_cast<std::size_t>(i * rows / samples)];
+    copy_vector(database, model, content, sample.data() + static_cast<std::size_t>(i) * width);
+  }
+  VectorCodesBuilder builder(model.dimension, rows, sample, key);
+  std::vector<float> vector(width);
+  for (const ContentId content : contents) {
+    copy_vector(database, model, content, vector.data());
+    builder.add(content, vector);
+  }
+  return builder.finish();
+}
+
+void VectorSearch::follow(const IndexedModel& model) {
+  const CodesKey key = key_of(*library_.database_, model);
+  if (key_ == key) return;
+  const auto path = scan_file(library_.path(), model.id);
+  if (auto saved = VectorCodes::open(path, key); saved && saved->dimension() == model.dimension) {
+    codes_ = *std::move(saved);
+  } else {
+    codes_ = read_codes(model, key);
+    try {
+      codes_.save(path);
+    } catch (const Error& error) {  // the search goes on without; the next process reads the vectors again
+      log_detail(error.message());
+    }
+  }
+  key_ = key;
+}
+
+std::vector<StoredPicture> VectorSearch::pictures_of(ContentId content) {
+  std::vector<StoredPicture> pictures;
+  Query query(*library_.database_,
+              "SELECT pictures.id, path, given, width, height FROM pictures JOIN contents ON contents.id = content "
+              "WHERE content = ? ORDER BY path",
+              content);
+  while (query.next()) pictures.push_back(Library::picture_of(query));
+  return pictures;
+}
+
+std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std::int64_t top_k) {
+  const std::lock_guard lock(*library_.mutex_);
+  Database& database = *library_.database_;
+  const Transaction snapshot(database, Transaction::Kind::read);
+  const auto model = library_.read_model(name_);
+  if (model) follow(*model);
+  if (!model || codes_.size() == 0) {
+    throw Error(ErrorCode::library_empty, message("{}: no picture is indexed with {}", display(library_.path()), name_),
+                message("index a folder with this model first: gaze index FOLDER --model {}", name_));
+  }
+  if (std::ssize(query) != model->dimension) {
+    throw Error(ErrorCode::usage, message("{}: the vectors of {} have {} dimensions, this model makes {}",
+                                          display(library_.path()), name_, model->dimension, query.size()));
+  }
+
+  const FetchVectors fetch = [&](std::span<const std::int64_t> contents, float* rows) {
+    for (const ContentId content : contents) {
+      copy_vector(database, *model, content, rows);
+      rows += model->dimension;
+    }
+  };
+  std::vector<FoundPicture> found;
+  for (const Neighbour& neighbour : exact_search(codes_, query, top_k, fetch)) {
+    if (std::ssize(found) >= top_k) break;
+    for (StoredPicture& picture : pictures_of(neighbour.id)) found.push_back({std::move(picture), neighbour.score});
+  }
+  std::stable_sort(found.begin(), found.end(), [](const FoundPicture& a, const FoundPicture& b) {
+    return a.score != b.score ? a.score > b.score : a.picture.path.native() < b.picture.path.native();
+  });
+  if (std::ssize(found) > top_k) found.resize(static_cast<std::size_t>(top_k));
+  return found;
+}
+
+void VectorSearch::refresh() {
+  const std::lock_guard lock(*library_.mutex_);
+  const Transaction snapshot(*library_.database_, Transaction::Kind::read);
+  if (const auto model = library_.read_model(name_)) follow(*model);
+}
+
+}  // namespace gaze

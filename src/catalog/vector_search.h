@@ -1,0 +1,43 @@
+// Finds the pictures of a library whose vectors are nearest to a query's.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "catalog/library.h"
+#include "index/exact_search.h"
+
+namespace gaze {
+
+struct FoundPicture {
+  StoredPicture picture;
+  float score = 0;  // cosine
+};
+
+// Keeps the codes of one model's vectors between searches, and follows the library as it changes. They are kept in a
+// scan file beside the library too, so that a new process can begin at once. One search at a time.
+class VectorSearch {
+ public:
+  // `model`: its name. The library outlives the search.
+  VectorSearch(Library& library, std::string model);
+
+  // The `top_k` best pictures: highest score first, then by path; two files with the same content are two pictures.
+  // Errors: library_empty where nothing is indexed with this model, usage where `query` has not its dimension.
+  std::vector<FoundPicture> search(std::span<const float> query, std::int64_t top_k);
+
+  // Brings the codes and their file up to date, as a search would; nothing where nothing is indexed.
+  void refresh();
+
+ private:
+  void follow(const IndexedModel& model);
+  std::vector<StoredPicture> pictures_of(ContentId content);
+  VectorCodes read_codes(const IndexedModel& model, const CodesKey& key);
+
+  Library& library_;
+  std::string name_;
+  std::optional<CodesKey> key_;  // of codes_
+  VectorCodes codes_;
+};
+
+}  // namespace gaze
