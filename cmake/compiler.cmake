@@ -1,10 +1,6 @@
 # No -march: kernels choose their instruction set at run time, everything else runs on any x86-64.
 # Designated initialisers leave fields at their defaults on purpose: no -Wmissing-field-initializers.
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror)
-# g++ 12 sees overlapping copies in "a" + std::string (its bug 105651).
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  add_compile_options(-Wno-restrict)
-endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_compile_options(-Wno-restrict)  # GCC 12 sees overlaps in `"x" + string` that are not there (bug 105651)
 endif()
