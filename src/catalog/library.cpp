@@ -96,11 +96,11 @@ IndexedModel Library::use_model(const std::string& name, int dimension) {
 std::optional<KnownPicture> Library::find_picture(const std::filesystem::path& path, const IndexedModel& model) {
   const std::lock_guard lock(*mutex_);
   Query query(*database_,
-              "SELECT id, size, modified_ns, EXISTS (SELECT 1 FROM vectors WHERE model = ?2 AND "
+              "SELECT id, size, modified_ns, content, EXISTS (SELECT 1 FROM vectors WHERE model = ?2 AND "
               "vectors.content = pictures.content) FROM pictures WHERE path = ?1",
               as_blob(path.native()), model.id);
   if (!query.next()) return {};
-  return KnownPicture{query.integer(0), query.integer(1), query.integer(2), query.integer(3) != 0};
+  return KnownPicture{query.integer(0), query.integer(1), query.integer(2), query.integer(3), query.integer(4) != 0};
 }
 
 std::optional<KnownContent> Library::find_content(const ContentHash& hash, const IndexedModel& model) {

@@ -44,6 +44,7 @@ struct KnownPicture {
   std::int64_t id = 0;
   std::int64_t size = 0;
   std::int64_t modified_ns = 0;
+  ContentId content = 0;
   bool has_vector = false;
 };
 
@@ -118,6 +119,9 @@ class Library {
   std::unique_ptr<Database> database_;
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
 };
+
+// Whether a file is certainly not there: a folder that we may not look into proves nothing.
+bool is_missing(const std::filesystem::path& path);
 
 // Where the codes of a model's vectors are kept beside the library (docs/formats.md, "Scan file").
 std::filesystem::path scan_file(const std::filesystem::path& library, std::int64_t model);

@@ -23,6 +23,11 @@ std::int64_t file_bytes(const std::filesystem::path& path) {
 
 }  // namespace
 
+bool is_missing(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 LibraryStats Library::stats() {
   const auto known = models();
   const std::lock_guard lock(*mutex_);
@@ -90,10 +95,7 @@ std::int64_t Library::prune(const CancelToken& cancel) {
   std::vector<std::int64_t> gone;
   for (const StoredPicture& picture : pictures_under("/")) {
     cancel.check();
-    struct stat status {};
-    // Only what is certainly not there: a folder we may not look into proves nothing.
-    const bool missing = ::stat(picture.path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
-    if (missing) gone.push_back(picture.id);
+    if (is_missing(picture.path)) gone.push_back(picture.id);
   }
   remove(gone);
   const std::lock_guard lock(*mutex_);

@@ -1,0 +1,54 @@
+// `gaze search`: the pictures of a library that are nearest to a text or to another picture.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/library.h"
+#include "catalog/vector_search.h"
+#include "media/image.h"
+#include "models/dual_encoder.h"
+
+namespace gaze {
+
+struct SearchRequest {
+  std::optional<std::string> text;  // one of the two
+  std::optional<std::filesystem::path> image;
+  std::int64_t top_k = 5;     // any number
+  DecodeOptions decode = {};  // of `image`
+};
+
+struct FoundResult {
+  std::filesystem::path path;       // as the user gave it, where that still leads to it
+  float score = 0;                  // cosine
+  std::optional<double> relevance;  // a probability, of models that give one (SigLIP)
+  int width = 0, height = 0;
+};
+
+struct SearchResult {
+  std::vector<FoundResult> results;  // best first
+  std::int64_t missing = 0;          // better ones left out as their files are gone
+};
+
+// Answers one search after the other over one library and one model; what the search needs stays in memory between
+// them. One search at a time. What is passed by reference outlives it.
+class PictureSearcher {
+ public:
+  // `model`: the name under which the library knows the encoder's vectors.
+  PictureSearcher(Library& library, const DualEncoder& encoder, const std::string& model);
+
+  // Errors: library_empty (nothing is indexed with this model), usage (another model's vectors have that name; not one
+  // of text and image), the picture's, the library's.
+  SearchResult search(const SearchRequest& request);
+
+ private:
+  std::vector<float> query_vector(const SearchRequest& request) const;
+
+  const DualEncoder& encoder_;
+  VectorSearch vectors_;
+};
+
+}  // namespace gaze
