@@ -23,6 +23,10 @@ struct Limits {
   std::int64_t tensor_name_bytes = 1024;
   std::int64_t pickle_bytes = 16 * MiB;  // torch writes about 250 bytes a tensor
 
+  // Tokenizers. The largest published vocabularies have some 260,000 tokens of up to some 300 bytes.
+  std::int64_t vocabulary_ids = 4'000'000;
+  std::int64_t token_bytes = 4096;
+
   // Text given by a user.
   std::int64_t text_bytes = 16 * MiB;
 };

@@ -1,0 +1,95 @@
+#include "text/text_rules.h"
+
+#include <memory>
+#include <utility>
+
+namespace gaze {
+namespace {
+
+// Python's str.isspace and \s: White_Space and the four separators of ASCII.
+bool is_python_space(char32_t c) {
+  return is_whitespace(c) || (c >= 0x1C && c <= 0x1F);
+}
+
+class SiglipNormalizer : public Normalizer {
+ public:
+  SiglipNormalizer(bool lower, std::string prefix) : lower_(lower), prefix_(std::move(prefix)) {}
+
+  void apply(std::string& text) const override {
+    // "▁" in the text is a space; one stands before it and keeps the spaces that follow from being stripped.
+    std::string spaced = "\u2581";
+    const auto blank = replace_normalizer(literal_pattern("\u2581"), " ");
+    blank->apply(text);
+    spaced += text;
+    if (lower_) spaced = lower_case(spaced);
+
+    std::string out = prefix_;
+    bool pending_space = false;
+    for (std::size_t at = 0; at < spaced.size();) {
+      const CodePoint c = code_point_at(spaced, at);
+      at += c.bytes;
+      if (c.value < 0x80 && is_punctuation(c.value)) continue;
+      if (is_python_space(c.value)) {
+        pending_space = true;
+        continue;
+      }
+      if (std::exchange(pending_space, false)) out += ' ';
+      append_utf8(out, c.value);
+    }
+    text = std::move(out);
+  }
+
+ private:
+  bool lower_;
+  std::string prefix_;
+};
+
+bool is_gap_or_full_stop(char32_t c) {
+  return c == ' ' || (c >= 0x09 && c <= 0x0D) || c == 0xA0 || c == 0x3000 || c == '.' || c == 0x3002 || c == 0xFF0E ||
+         c == 0xFF61;
+}
+
+class FullStopStripper : public Normalizer {
+ public:
+  void apply(std::string& text) const override {
+    while (!text.empty()) {
+      const CodePoint last = code_point_before(text, text.size());
+      if (!is_gap_or_full_stop(last.value)) break;
+      text.resize(text.size() - last.bytes);
+    }
+  }
+};
+
+class CjkSplitter : public Normalizer {
+ public:
+  void apply(std::string& text) const override {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t at = 0; at < text.size();) {
+      const CodePoint c = code_point_at(text, at);
+      at += c.bytes;
+      const bool cjk = (c.value >= 0x3400 && c.value <= 0x4DBF) || (c.value >= 0x4E00 && c.value <= 0x9FFF) ||
+                       (c.value >= 0xF900 && c.value <= 0xFAFF) || (c.value >= 0x20000 && c.value <= 0x2FA1F);
+      if (cjk) out += ' ';
+      append_utf8(out, c.value);
+      if (cjk) out += ' ';
+    }
+    text = std::move(out);
+  }
+};
+
+}  // namespace
+
+NormalizerPtr siglip_normalizer(bool lower_case, std::string prefix) {
+  return std::make_unique<SiglipNormalizer>(lower_case, std::move(prefix));
+}
+
+NormalizerPtr strip_final_full_stops() {
+  return std::make_unique<FullStopStripper>();
+}
+
+NormalizerPtr split_cjk_characters() {
+  return std::make_unique<CjkSplitter>();
+}
+
+}  // namespace gaze
