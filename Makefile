@@ -1,6 +1,6 @@
 # The doors to the build. On a fresh Debian 12: `make demo`, `make test`. Everything else is optional.
 .DEFAULT_GOAL := build
-.PHONY: help deps build demo test test-sanitized lint format bench fuzz train install clean
+.PHONY: help deps build demo test test-sanitized soak lint format bench fuzz train install clean
 PREFIX ?= /usr/local
 
 help: ## this list
@@ -20,6 +20,9 @@ test: build ## build and run all tests
 
 test-sanitized: deps ## the same tests under AddressSanitizer and UBSan
 	@cmake --preset sanitize >/dev/null && cmake --build --preset sanitize && ctest --preset sanitize
+
+soak: build ## kill the indexer 200 times
+	@GAZE_KILLS=200 build/tests/library/gaze_shared_library_test
 
 FUZZ_SECONDS ?= 60
 fuzz: deps ## run every fuzz target for FUZZ_SECONDS (needs clang)
