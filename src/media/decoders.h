@@ -16,6 +16,11 @@ using ByteSpan = std::span<const std::byte>;
 
 Image decode_jpeg(ByteSpan file, const std::string& name, int at_least);
 Image decode_png(ByteSpan file, const std::string& name);
+Image decode_webp(ByteSpan file, const std::string& name);
+Image decode_gif(ByteSpan file, const std::string& name);
+Image decode_bmp(ByteSpan file, const std::string& name);
+Image decode_tiff(ByteSpan file, const std::string& name);  // upright already
+Image decode_heif(ByteSpan file, const std::string& name);  // upright already
 
 // Refuses sizes that are not positive or pass limits().image_pixels or image_side.
 void check_image_size(std::int64_t width, std::int64_t height, const std::string& name);

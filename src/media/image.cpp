@@ -48,7 +48,21 @@ Image decode_image(ByteSpan file, const std::string& name, const DecodeOptions& 
     case ImageFormat::png:
       image = decode_png(file, name);
       break;
-    default:
+    case ImageFormat::webp:
+      image = decode_webp(file, name);
+      break;
+    case ImageFormat::gif:
+      image = decode_gif(file, name);
+      break;
+    case ImageFormat::bmp:
+      image = decode_bmp(file, name);
+      break;
+    case ImageFormat::tiff:
+      return decode_tiff(file, name);
+    case ImageFormat::heif:
+    case ImageFormat::avif:
+      return decode_heif(file, name);
+    case ImageFormat::unknown:
       throw Error(ErrorCode::bad_image, message("{}: not a picture in a format that Gaze reads", name),
                   message("Gaze reads JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF"));
   }

@@ -10,6 +10,7 @@
 
 #include "base/message.h"
 #include "media/decoders.h"
+#include "media/pixels.h"
 
 namespace gaze {
 namespace {
@@ -29,12 +30,6 @@ bool can_hold_blocks(const jpeg_decompress_struct& info, std::size_t bytes) {
     blocks += std::int64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks;
   }
   return blocks / 8 <= static_cast<std::int64_t>(bytes);
-}
-
-// CMYK as Adobe stores it (inverted), to RGB as Pillow's Convert.c does.
-std::uint8_t without_ink(int inverted_ink, int inverted_black) {
-  const int product = (255 - inverted_ink) * inverted_black + 128;
-  return static_cast<std::uint8_t>(std::max(0, inverted_black - (((product >> 8) + product) >> 8)));
 }
 
 }  // namespace
@@ -142,7 +137,9 @@ void JpegReader::read_row(std::uint8_t* rgb) {
     for (int x = 0; x < width(); ++x) rgb[3 * x] = rgb[3 * x + 1] = rgb[3 * x + 2] = in[x];
   } else if (state.info.out_color_components == 4) {
     for (int x = 0; x < width(); ++x) {
-      for (int c = 0; c < 3; ++c) rgb[3 * x + c] = without_ink(in[4 * x + c], in[4 * x + 3]);
+      const std::uint8_t* const ink = in + 4 * x;  // inverted, as Adobe's programs write it and PIL assumes
+      const Rgb pixel = cmyk_to_rgb(255 - ink[0], 255 - ink[1], 255 - ink[2], 255 - ink[3]);
+      std::copy_n(pixel.data(), 3, rgb + 3 * x);
     }
   }
 }

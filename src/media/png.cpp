@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <vector>
 
@@ -7,6 +6,7 @@
 #include <zlib.h>
 
 #include "media/decoders.h"
+#include "media/pixels.h"
 
 namespace gaze {
 namespace {
@@ -70,8 +70,7 @@ struct Reader {
 // What libpng is asked to deliver.
 enum class Rows { rgb, palette, grey16 };
 
-void expand_row(Rows rows, const std::uint8_t* in, const std::array<std::array<std::uint8_t, 3>, 256>& palette,
-                std::uint8_t* rgb, int width) {
+void expand_row(Rows rows, const std::uint8_t* in, const Palette& palette, std::uint8_t* rgb, int width) {
   for (int x = 0; x < width; ++x, rgb += 3) {
     if (rows == Rows::palette) {
       std::copy_n(palette[in[x]].data(), 3, rgb);
@@ -113,7 +112,7 @@ Image decode_png(ByteSpan file, const std::string& name) {
   check_image_size(width, height, name);
 
   Rows rows = Rows::rgb;
-  std::array<std::array<std::uint8_t, 3>, 256> palette;
+  Palette palette = grey_palette();
   std::size_t raw_row = 0;
   step([&] {
     png_structp png = reader.png;
@@ -121,7 +120,6 @@ Image decode_png(ByteSpan file, const std::string& name) {
     if (colour == PNG_COLOR_TYPE_PALETTE) {
       rows = Rows::palette;
       png_set_packing(png);
-      for (int i = 0; i < 256; ++i) palette[i].fill(static_cast<std::uint8_t>(i));  // PIL's where the file gives none
       png_colorp entries = nullptr;
       int count = 0;
       if (png_get_PLTE(png, reader.info, &entries, &count) != 0) {

@@ -130,6 +130,95 @@ def jpeg_zoo():
     yield "jpeg-progressive-no-end.jpg", progressive[:-2]
 
 
+def bmp(width, height, bits, rows, palette=b"", masks=b"", compression=0, header=40, pixels_at=None):
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(rows), 0, 0, len(palette) // 4, 0)
+    start = 14 + len(info) + len(masks) + len(palette)
+    at = start if pixels_at is None else pixels_at
+    return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, at) + info + masks + palette + rows
+
+
+def bmp_zoo():
+    for mode in ("1", "L", "RGB", "RGBA"):
+        yield f"bmp-{mode}.bmp", saved(photo(13, 9, "RGB").convert(mode), "BMP")
+    yield "bmp-P.bmp", saved(photo(13, 9).quantize(50), "BMP")
+    data = lambda count: bytes(rng.randrange(256) for _ in range(count))
+    yield "bmp-4.bmp", bmp(13, 9, 4, data(8 * 9), data(64))
+    yield "bmp-4-few.bmp", bmp(13, 9, 4, data(8 * 9), data(20))
+    yield "bmp-1-palette.bmp", bmp(37, 9, 1, data(8 * 9), data(8))
+    yield "bmp-555.bmp", bmp(13, 9, 16, data(28 * 9))
+    yield "bmp-565.bmp", bmp(13, 9, 16, data(28 * 9), masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F), compression=3)
+    yield "bmp-32-fields.bmp", bmp(13, 9, 32, data(52 * 9), masks=struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00),
+                                   compression=3)
+    yield "bmp-top-down.bmp", bmp(13, -9, 24, data(40 * 9))
+    yield "bmp-os2.bmp", bmp(13, 9, 8, data(16 * 9), data(768), header=12)
+    yield "bmp-no-offset.bmp", bmp(13, 9, 8, data(16 * 9), data(1024), pixels_at=54)
+    runs = [bytes([5, rng.randrange(250), 0, 4]) + data(4) + bytes([4, rng.randrange(250), 0, 0]) for _ in range(9)]
+    yield "bmp-rle8.bmp", bmp(13, 9, 8, b"".join(runs) + b"\0\1", data(1000), compression=1)
+    runs = [bytes([5, rng.randrange(256), 0, 4]) + data(2) + bytes([4, rng.randrange(256), 0, 0]) for _ in range(9)]
+    yield "bmp-rle4.bmp", bmp(13, 9, 4, b"".join(runs) + b"\0\1", data(64), compression=2)
+    yield "bmp-truncated.bmp", bmp(13, 9, 24, data(40 * 9 - 30))
+    yield "bmp-1x1.bmp", bmp(1, 1, 24, data(4))
+
+
+def gif_zoo():
+    picture = photo(37, 23).quantize(60)
+    yield "gif.gif", saved(picture, "GIF", interlace=0)
+    yield "gif-interlaced.gif", saved(picture, "GIF", interlace=1)
+    yield "gif-grey.gif", saved(photo(20, 11, "L"), "GIF")
+    yield "gif-transparent.gif", saved(picture, "GIF", transparency=3)
+    second = photo(37, 23).quantize(30)
+    yield "gif-animated.gif", saved(picture, "GIF", save_all=True, append_images=[second], duration=50, loop=0)
+    small = saved(photo(9, 5).quantize(20), "GIF")
+    yield "gif-larger-screen.gif", small[:6] + struct.pack("<HH", 20, 12) + small[10:]
+    clear = saved(photo(9, 5).quantize(20), "GIF", transparency=2)
+    yield "gif-larger-screen-transparent.gif", clear[:6] + struct.pack("<HH", 20, 12) + clear[10:]
+    yield "gif-smaller-screen.gif", small[:6] + struct.pack("<HH", 4, 4) + small[10:]
+    yield "gif-1x1.gif", saved(photo(1, 1).quantize(2), "GIF")
+    yield "gif-truncated.gif", saved(picture, "GIF")[:500]
+
+
+def webp_zoo():
+    picture = photo(61, 43)
+    yield "webp-lossy.webp", saved(picture, "WEBP", quality=70)
+    yield "webp-lossless.webp", saved(photo(31, 20), "WEBP", lossless=True)
+    alpha = photo(31, 20, "RGBA")
+    yield "webp-lossy-alpha.webp", saved(alpha, "WEBP", quality=70)
+    yield "webp-lossless-alpha.webp", saved(alpha, "WEBP", lossless=True, exact=True)
+    frames = [photo(31, 20), photo(31, 20)]
+    yield "webp-animated.webp", saved(frames[0], "WEBP", save_all=True, append_images=frames[1:], quality=50)
+    yield "webp-1x1.webp", saved(photo(1, 1), "WEBP")
+    yield "webp-truncated.webp", saved(picture, "WEBP", quality=70)[:-200]
+
+
+def tiff_zoo():
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "I", "F", "I;16", "I;16B"):
+        if mode == "1":
+            picture = photo(29, 17).convert("1")
+        elif mode == "P":
+            picture = photo(29, 17).quantize(40)
+        elif mode in ("I", "F"):
+            picture = photo(29, 17, "L").convert(mode).point(lambda v: v * 2 - 100)
+        elif mode.startswith("I;16"):
+            picture = Image.frombytes(mode, (29, 17), bytes(rng.choice((0, 0, 9, 200)) for _ in range(29 * 17 * 2)))
+        else:
+            picture = photo(29, 17, mode)
+        name = mode.replace(";", "")
+        yield f"tiff-{name}.tif", saved(picture, "TIFF")
+        yield f"tiff-{name}-lzw.tif", saved(picture, "TIFF", compression="tiff_lzw")
+    yield "tiff-packbits.tif", saved(photo(29, 17), "TIFF", compression="packbits")
+    yield "tiff-deflate.tif", saved(photo(29, 17), "TIFF", compression="tiff_adobe_deflate")
+    yield "tiff-jpeg.tif", saved(photo(48, 32), "TIFF", compression="jpeg", quality=80)
+    yield "tiff-ycbcr.tif", saved(photo(48, 32, "YCbCr"), "TIFF", compression="tiff_lzw")
+    yield "tiff-group4.tif", saved(photo(64, 17).convert("1"), "TIFF", compression="group4")
+    yield "tiff-white-is-zero.tif", saved(photo(29, 17, "L"), "TIFF", tiffinfo={262: 0})
+    for orientation in range(2, 9):
+        yield f"tiff-turned-{orientation}.tif", saved(photo(7, 4), "TIFF", tiffinfo={274: orientation})
+    yield "tiff-truncated.tif", saved(photo(29, 17), "TIFF", compression="tiff_lzw")[:700]
+
+
 SIZES = [(1, 1), (3000, 2), (2, 3000), (5, 7), (640, 427), (4000, 3000)]
 TARGETS = [(224, 224), (299, 224), (7, 301), (1, 1)]
 
@@ -159,7 +248,7 @@ def main():
     for old in OUT.iterdir():
         old.unlink()
     files = {}
-    for name, data in [*png_zoo(), *jpeg_zoo()]:
+    for name, data in [*png_zoo(), *jpeg_zoo(), *bmp_zoo(), *gif_zoo(), *webp_zoo(), *tiff_zoo()]:
         (OUT / name).write_bytes(data)
         files[name] = pil_of(data)
     manifest = {"made_by": f"PIL {PIL.__version__}, seed {SEED}", "files": files, "resizes": list(resizes())}
