@@ -12,7 +12,7 @@ ImageFormat image_format(std::span<const std::byte> file) {
   if (text.starts_with("\xFF\xD8\xFF"sv)) return ImageFormat::jpeg;
   if (text.starts_with("\x89PNG\r\n\x1A\n"sv)) return ImageFormat::png;
   if (text.starts_with("GIF87a"sv) || text.starts_with("GIF89a"sv)) return ImageFormat::gif;
-  if (text.starts_with("RIFF"sv) && text.substr(4).substr(4).starts_with("WEBP"sv)) return ImageFormat::webp;
+  if (text.starts_with("RIFF"sv) && text.size() >= 12 && text.substr(8, 4) == "WEBP"sv) return ImageFormat::webp;
   if (text.starts_with("II*\0"sv) || text.starts_with("MM\0*"sv)) return ImageFormat::tiff;
   if (text.starts_with("II+\0"sv) || text.starts_with("MM\0+"sv)) return ImageFormat::tiff;  // BigTIFF
   if (text.starts_with("BM"sv)) return ImageFormat::bmp;
