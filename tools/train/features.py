@@ -70,19 +70,46 @@ class _Frozen(nn.Module):
         return x.flatten(2).transpose(1, 2)
 
 
-def frozen_network(batch):
-    """Batch [batch, 3, 260, 260] → maps [batch, 81, 208]; OpenVINO on a CPU, where torch is six times slower."""
-    trunk, _, _ = load_pretrained_trunk()
+def compiled(module, batch):
+    """A picture network as a function of [batch, 3, 260, 260] f32 → tuple of arrays.
+
+    OpenVINO on a CPU, where torch is six times slower at these convolutions.
+    """
     if DEVICE != "cpu":
-        network = _Frozen(trunk).to(DEVICE)
-        return lambda x: network(torch.from_numpy(x).to(DEVICE)).cpu().numpy()
+        module = module.to(DEVICE)
+        as_tuple = lambda y: y if isinstance(y, tuple) else (y,)
+        return lambda x: tuple(y.cpu().numpy() for y in as_tuple(module(torch.from_numpy(x).to(DEVICE))))
     import openvino
-    converted = openvino.convert_model(_Frozen(trunk), example_input=torch.zeros(batch, 3, SIZE, SIZE))
+    converted = openvino.convert_model(module, example_input=torch.zeros(batch, 3, SIZE, SIZE))
     converted.reshape([batch, 3, SIZE, SIZE])
-    compiled = openvino.compile_model(converted, "CPU", {
+    network = openvino.compile_model(converted, "CPU", {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY"})
-    return lambda x: compiled(x)[0]
+    return lambda x: tuple(network(x).values())
+
+
+@torch.inference_mode()
+def run_from_pixels(vision, items, views, batch=16):
+    """The whole network on pictures of `items`, every one in `views`: {(key, view): (map [352, 9, 9], pooled)}."""
+    network, waiting, out = compiled(vision, batch), [], {}
+
+    def flush():
+        x = np.zeros((batch, 3, SIZE, SIZE), np.float32)
+        for n, (_, p) in enumerate(waiting):
+            x[n] = p.transpose(2, 0, 1)
+        maps, pooled = network(x)
+        for n, (name, _) in enumerate(waiting):
+            out[name] = maps[n].copy(), pooled[n].copy()
+        waiting.clear()
+
+    for n, picture in read_pictures(items):
+        for view in views(items[n]):
+            waiting.append(((items[n].key, view), pixels(picture, view, items[n].key)))
+            if len(waiting) == batch:
+                flush()
+    if waiting:
+        flush()
+    return out
 
 
 class Maps:
@@ -112,7 +139,7 @@ def run(items, batch=16):
         x = np.zeros((batch, 3, SIZE, SIZE), np.float32)
         for n, (_, _, p) in enumerate(waiting):
             x[n] = p.transpose(2, 0, 1)
-        y = network(x)
+        y, = network(x)
         for n, (key, view, _) in enumerate(waiting):
             values[maps.rows[key, view]] = y[n]
         values.flush()
@@ -125,7 +152,7 @@ def run(items, batch=16):
         return maps
     index = {item.key: i for i, item in enumerate(items)}
     log(f"features: {len(maps.views)} views, {len(left)} pictures left")
-    network, count = frozen_network(batch), 0
+    network, count = compiled(_Frozen(load_pretrained_trunk()[0]), batch), 0
     for n, picture in read_pictures(left):
         item = left[n]
         for view in wanted[index[item.key]]:

