@@ -1,4 +1,5 @@
 """The published folder: int8 weights per row, configs and tokenizer, and reading it back as the reference model."""
+import json
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def save(model, folder, tokenizer_path, config=CONFIG, int8=True):
         else:
             tensors[name] = tensor
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     config = {k: v for k, v in config.items() if int8 or k != "quantization_config"}
     for name, value in (("config", config), ("preprocessor_config", PREPROCESSOR), ("tokenizer_config", TOKENIZER),
                         ("generation_config", GENERATION)):
@@ -41,8 +43,8 @@ def save(model, folder, tokenizer_path, config=CONFIG, int8=True):
         shutil.copyfile(tokenizer_path, folder / "tokenizer.model")
 
 
-def load(folder, config=CONFIG):
-    """The reference model with the weights of a published folder, dequantised, and its tokenizer."""
+def load_model(folder):
+    """The reference model with the configuration and the weights, dequantised, of a published folder."""
     tensors = load_file(folder / "model.safetensors")
     state = {}
     for name, tensor in tensors.items():
@@ -50,9 +52,13 @@ def load(folder, config=CONFIG):
             continue
         scale = tensors.get(name + "_scale") if tensor.dtype == torch.int8 else None
         state[name] = tensor.float() if scale is None else (tensor.flatten(1) * scale[:, None]).view(tensor.shape)
-    model = GazeMini(config)
+    model = GazeMini(json.loads((folder / "config.json").read_text()))
     model.load_state_dict(state)
-    return model.eval(), Tokenizer(folder / "tokenizer.model")
+    return model.eval()
+
+
+def load(folder):
+    return load_model(folder), Tokenizer(folder / "tokenizer.model")
 
 
 def assemble(trunk, picture_head, tower, decoder, config=CONFIG):
