@@ -21,7 +21,8 @@ struct Limits {
   std::int64_t json_file_bytes = 256 * MiB;  // tokenizer.json of large vocabularies is some 30 MB
   std::int64_t tensor_dimensions = 8;
   std::int64_t tensor_name_bytes = 1024;
-  std::int64_t pickle_bytes = 16 * MiB;  // torch writes about 250 bytes a tensor
+  std::int64_t pickle_bytes = 16 * MiB;    // torch writes about 250 bytes a tensor
+  std::int64_t pickle_values = 2'000'000;  // about 20 a tensor; each takes some 100 bytes of memory
 
   // Tokenizers. The largest published vocabularies have some 260,000 tokens of up to some 300 bytes.
   std::int64_t vocabulary_ids = 4'000'000;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/message.h"
+#include "weights/pytorch.h"
 #include "weights/safetensors.h"
 #include "weights/sharded.h"
 #include "weights/weight_file.h"
@@ -21,14 +22,19 @@ const TensorInfo* WeightSource::find(std::string_view name) const {
 std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& folder_or_file) {
   std::error_code ignored;
   if (std::filesystem::is_directory(folder_or_file, ignored)) {
-    for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
+    for (const char* name :
+         {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}) {
       if (std::filesystem::exists(folder_or_file / name, ignored)) return open_weights(folder_or_file / name);
     }
     throw Error(ErrorCode::not_found, message("{}: no weights in this folder", display(folder_or_file)),
                 message("looked for model.safetensors and pytorch_model.bin, whole or with an index of shards"));
   }
   if (folder_or_file.extension() == ".json") return open_sharded(folder_or_file);
-  return read_safetensors(map_weight_file(folder_or_file));
+  const WeightFile file = map_weight_file(folder_or_file);
+  for (const char* extension : {".bin", ".pth", ".pt", ".ckpt"}) {
+    if (folder_or_file.extension() == extension) return read_pytorch(file);
+  }
+  return read_safetensors(file);
 }
 
 }  // namespace gaze

@@ -38,12 +38,23 @@ TEST_P(Checkpoint, HoldsWhatWasSaved) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Weights, Checkpoint, testing::Values("types.safetensors", "sharded"), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Weights, Checkpoint,
+                         testing::Values("types.safetensors", "sharded", "views.bin", "views-old.bin",
+                                         "views-protocol3.pt", "views-protocol4.pt", "views-protocol5.pt", "module.bin",
+                                         "wrapped.pth", "sharded-bin"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace_if(
+                               name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+                           return name;
+                         });
+
+TEST(Checkpoints, RefuseWhatOnlyAProgramCouldRead) {
+  set_language(Language::english);
+  EXPECT_THAT(refusal([] { open_weights(kGolden / "whole-module.pt"); }),
+              testing::HasSubstr("global 'torch.nn.modules.container.Sequential' is not one that tensors need"));
+  EXPECT_THAT(refusal([] { open_weights(kGolden / "script.pt"); }), testing::HasSubstr("TorchScript"));
+}
 
 class IndexFile : public testing::Test {
  protected:

@@ -56,8 +56,46 @@ def safetensors_files():
     values["sharded"] = describe(tensors)
 
 
+def pytorch_files():
+    tensors = of_every_type()
+    base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
+    views = collections.OrderedDict(tensors)
+    views |= {"whole": base, "transposed": base.t(), "column": base[:, 2], "rows": base[1:3], "steps": base[::2, 1::3],
+              "repeated": base[0, :1].expand(5), "permuted": torch.randn(2, 3, 4).half().permute(2, 0, 1),
+              "parameter": torch.nn.Parameter(torch.randn(2, 2))}
+    torch.save(views, OUT / "views.bin")
+    torch.save(views, OUT / "views-old.bin", _use_new_zipfile_serialization=False)
+    for protocol in (3, 4, 5):
+        torch.save(dict(views), OUT / f"views-protocol{protocol}.pt", pickle_protocol=protocol)
+    for name in ("views.bin", "views-old.bin", *(f"views-protocol{p}.pt" for p in (3, 4, 5))):
+        values[name] = describe(views)
+
+    # A module's own state_dict carries `_metadata` and tied weights; a training program wraps it with other things.
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 3))
+    module[2].weight = torch.nn.Parameter(module[0].weight.detach().t())
+    torch.save(module.state_dict(), OUT / "module.bin")
+    torch.save({"epoch": 3, "loss": 0.25, "model": module.state_dict(), "big": 1 << 80, "device": torch.device("cpu"),
+                "size": torch.Size([2, 3]), "names": ["a", ("b", None, True)], "raw": b"bytes"}, OUT / "wrapped.pth")
+    values["module.bin"] = values["wrapped.pth"] = describe(module.state_dict())
+
+    (OUT / "sharded-bin").mkdir(exist_ok=True)
+    weight_map = {}
+    for number, names in enumerate((["f32", "scalar"], ["bf16", "empty"]), 1):
+        file = f"pytorch_model-{number:05}-of-00002.bin"
+        torch.save({name: tensors[name] for name in names}, OUT / "sharded-bin" / file)
+        weight_map |= {name: file for name in names}
+    (OUT / "sharded-bin" / "pytorch_model.bin.index.json").write_text(
+        json.dumps({"metadata": {"total_size": 0}, "weight_map": weight_map}, indent=1) + "\n")
+    values["sharded-bin"] = describe({name: tensors[name] for name in weight_map})
+
+    # Files that torch writes and Gaze refuses.
+    torch.save(module, OUT / "whole-module.pt")
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(OUT / "script.pt"))
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     safetensors_files()
+    pytorch_files()
     values["made with"] = {"torch": torch.__version__.split("+")[0], "safetensors": safetensors.__version__}
     (OUT / "values.json").write_text(json.dumps(values, indent=1) + "\n")
