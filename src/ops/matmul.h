@@ -1,0 +1,44 @@
+// Products with constant weights: y = activation(x · Wᵀ + b), the weights packed once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "ops/activation.h"
+#include "ops/precision.h"
+#include "tensor/tensor.h"
+
+namespace gaze {
+
+struct MatmulOptions {
+  Precision precision = Precision::automatic;
+  Activation activation = Activation::none;
+};
+
+// Immutable after construction; run() may be called from several threads at once.
+// int8: weights have one scale an output feature, activations one scale a row, found as they come (symmetric).
+class PackedMatmul {
+ public:
+  // weight: [out_features, in_features], any float type; bias: [out_features], or undefined for none. Neither is kept.
+  PackedMatmul(const Tensor& weight, const Tensor& bias, const MatmulOptions& options);
+  ~PackedMatmul();
+  PackedMatmul(PackedMatmul&&) noexcept;
+  PackedMatmul& operator=(PackedMatmul&&) noexcept;
+
+  std::int64_t in_features() const;
+  std::int64_t out_features() const;
+  Precision precision() const;  // in force
+  // The type in which it likes its input best; others are converted first.
+  DType input_dtype() const;
+
+  // x: [rows…, in_features], y: [rows…, out_features], each float32 or bf16; the leading extents are one list of rows.
+  void run(const Tensor& x, Tensor& y) const;
+  // y += x · Wᵀ + b, as a residual connection needs it; y is float32. Only without an activation.
+  void run_add(const Tensor& x, Tensor& y) const;
+
+ private:
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace gaze
