@@ -1,11 +1,16 @@
 #include "providers/openai.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 #include "base/file.h"
 #include "base/message.h"
+#include "providers/media_type.h"
+#include "providers/multipart.h"
 #include "providers/openai_chat.h"
+#include "providers/openai_images.h"
+#include "providers/openai_responses.h"
 
 namespace gaze {
 namespace {
@@ -84,27 +89,30 @@ void OpenAiModel::require_key() const {
               message("set the environment variable {}", variable));
 }
 
+bool OpenAiModel::uses_responses() const {
+  return spec_.service == Service::openai && needs_responses_api(spec_.name);
+}
+
 HttpRequest OpenAiModel::chat_request(const ChatRequest& request, bool stream) const {
+  if (uses_responses()) {
+    return json_request(address("/responses"), headers(), openai_responses_body(request, spec_.name, stream));
+  }
   return json_request(address("/chat/completions"), headers(),
                       openai_chat_body(request, spec_.name, official(), stream));
 }
 
-ChatAnswer OpenAiModel::chat(const ChatRequest& request, const CancelToken& cancel, const TextSink& on_text) const {
-  require_key();
-  const HttpRequest http_request = chat_request(request, static_cast<bool>(on_text));
-  if (!on_text) return parse_openai_chat(api_.call_json(http_request, cancel), api_.service());
-
-  OpenAiChatStream stream(on_text);
+// Feeds events to `stream` until its end; an end too early carries what came.
+template <class Stream, class Failure>
+ChatAnswer OpenAiModel::stream_chat(const HttpRequest& request, const CancelToken& cancel, Stream& stream,
+                                    const Failure& failure_of) const {
   bool done = false;
   try {
-    api_.stream(http_request, cancel, [&](const SseEvent& event) {
-      if (done || event.data == "[DONE]") {
-        done = true;
-        return;
-      }
+    api_.stream(request, cancel, [&](const SseEvent& event) {
+      done = done || event.data == "[DONE]";
+      if (done) return;
       const Json chunk = parse_json(event.data, api_.service());
-      if (chunk.is_object() && chunk.contains("error") && !chunk["error"].is_null()) {
-        throw service_error(api_.service(), chunk, http_request);
+      if (const Json failure = failure_of(chunk); !failure.is_null()) {
+        throw service_error(api_.service(), failure, request);
       }
       stream.add(chunk);
     });
@@ -119,6 +127,69 @@ ChatAnswer OpenAiModel::chat(const ChatRequest& request, const CancelToken& canc
   ChatAnswer answer = stream.answer();
   if (answer.finish_reason.empty()) answer.finish_reason = "stop";
   return answer;
+}
+
+ChatAnswer OpenAiModel::chat(const ChatRequest& request, const CancelToken& cancel, const TextSink& on_text) const {
+  require_key();
+  const HttpRequest http_request = chat_request(request, static_cast<bool>(on_text));
+  if (!on_text) {
+    const Json answer = api_.call_json(http_request, cancel);
+    return uses_responses() ? parse_openai_response(answer, api_.service()) : parse_openai_chat(answer, api_.service());
+  }
+  if (uses_responses()) {
+    OpenAiResponsesStream stream(api_.service(), on_text);
+    return stream_chat(http_request, cancel, stream, OpenAiResponsesStream::failure_of);
+  }
+  OpenAiChatStream stream(on_text);
+  return stream_chat(http_request, cancel, stream, [](const Json& chunk) -> Json {
+    const bool failed = chunk.is_object() && chunk.contains("error") && !chunk["error"].is_null();
+    return failed ? chunk : nullptr;
+  });
+}
+
+HttpRequest OpenAiModel::image_request(const ImageRequest& request) const {
+  return openai_images_request(request, spec_.name, address(openai_images_path(request)), headers());
+}
+
+std::vector<GeneratedImage> OpenAiModel::generate_images(const ImageRequest& request, const CancelToken& cancel) const {
+  require_key();
+  return parse_openai_images(api_.call_json(image_request(request), cancel), api_.service(),
+                             [&](const std::string& url) {  // a storage host: it gets no key
+                               return api_.call({.url = url, .redirects = Redirects::anywhere_without_secrets}, cancel);
+                             });
+}
+
+std::vector<std::vector<float>> OpenAiModel::embed(const std::vector<std::string>& texts, int dimensions,
+                                                   const CancelToken& cancel) const {
+  require_key();
+  OrderedJson body{{"model", spec_.name}, {"input", texts}, {"encoding_format", "float"}};
+  if (dimensions > 0) body["dimensions"] = dimensions;
+  const Json answer = api_.call_json(json_request(address("/embeddings"), headers(), body), cancel);
+  std::vector<std::vector<float>> vectors(texts.size());
+  try {
+    for (const Json& item : answer.at("data")) {
+      vectors.at(item.at("index").get<std::size_t>()) = item.at("embedding").get<std::vector<float>>();
+    }
+  } catch (const std::exception&) {  // a field that is missing or no number, an index that is none of ours
+    vectors.clear();
+  }
+  const bool complete = vectors.size() == texts.size() &&
+                        std::none_of(vectors.begin(), vectors.end(), [](const auto& vector) { return vector.empty(); });
+  if (!complete) {
+    throw Error(ErrorCode::invalid_json, message("{}: the answer does not have one vector a text", api_.service()));
+  }
+  return vectors;
+}
+
+std::string OpenAiModel::transcribe(const TranscriptRequest& request, const CancelToken& cancel) const {
+  require_key();
+  MultipartForm form;
+  form.add_file("file", request.file, media_mime_type(request.file));
+  form.add("model", spec_.name);
+  if (!request.language.empty()) form.add("language", request.language);
+  if (!request.prompt.empty()) form.add("prompt", request.prompt);
+  form.add("response_format", "json");
+  return text_at(api_.call_json(form.request(address("/audio/transcriptions"), headers()), cancel), "text");
 }
 
 }  // namespace gaze

@@ -19,7 +19,17 @@ class OpenAiModel : public RemoteModel {
   HttpRequest chat_request(const ChatRequest& request, bool stream) const override;
   ChatAnswer chat(const ChatRequest& request, const CancelToken& cancel, const TextSink& on_text) const override;
 
+  HttpRequest image_request(const ImageRequest& request) const override;
+  std::vector<GeneratedImage> generate_images(const ImageRequest& request, const CancelToken& cancel) const override;
+  std::vector<std::vector<float>> embed(const std::vector<std::string>& texts, int dimensions,
+                                        const CancelToken& cancel) const override;
+  std::string transcribe(const TranscriptRequest& request, const CancelToken& cancel) const override;
+
  private:
+  bool uses_responses() const;
+  template <class Stream, class Failure>
+  ChatAnswer stream_chat(const HttpRequest& request, const CancelToken& cancel, Stream& stream,
+                         const Failure& failure_of) const;
   bool official() const { return spec_.service != Service::compatible; }
   std::string address(const std::string& path) const;
   std::vector<HttpHeader> headers() const;

@@ -87,6 +87,27 @@ struct ChatAnswer {
   std::vector<ToolCall> tool_calls;
 };
 
+struct ImageRequest {
+  std::string prompt;
+  std::string size;  // "1024x1024"; empty: the service's own choice
+  int count = 1;
+  std::string quality, style, background;  // as the service names them; empty: not sent
+  std::vector<PreparedPicture> pictures;   // with a prompt: to edit; without: to vary
+  std::optional<PreparedPicture> mask;     // of an edit: a PNG, transparent where the picture may change
+};
+
+struct GeneratedImage {
+  Bytes file;
+  std::string mime_type;
+  std::string revised_prompt;  // what the service made of the prompt, where it says
+};
+
+struct TranscriptRequest {
+  std::filesystem::path file;
+  std::string language;  // "zh"; empty: found by the service
+  std::string prompt;
+};
+
 // A streamed answer that ended too early, with what came until then.
 class BrokenAnswer : public Error {
  public:
@@ -119,6 +140,17 @@ class RemoteModel {
   // Streams to `on_text` where there is one. Errors also: BrokenAnswer.
   virtual ChatAnswer chat(const ChatRequest& request, const CancelToken& cancel,
                           const TextSink& on_text = {}) const = 0;
+
+  // Pictures from words, and from pictures; the request as for chat.
+  virtual HttpRequest image_request(const ImageRequest& request) const;
+  virtual std::vector<GeneratedImage> generate_images(const ImageRequest& request, const CancelToken& cancel) const;
+
+  // One vector a text, in order, as the service gives them; `dimensions` 0: the model's own number.
+  virtual std::vector<std::vector<float>> embed(const std::vector<std::string>& texts, int dimensions,
+                                                const CancelToken& cancel) const;
+
+  // What is said in a recording.
+  virtual std::string transcribe(const TranscriptRequest& request, const CancelToken& cancel) const;
 };
 
 struct RemoteOptions {

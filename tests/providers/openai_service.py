@@ -1,7 +1,9 @@
 """OpenAI's HTTP API as far as Gaze uses it, and Azure's form of it.
 
 Shapes from the official Python client openai 3.54.0 (PyPI), whose types are generated from OpenAI's OpenAPI
-description: types/chat/completion_create_params.py, chat_completion.py, chat_completion_chunk.py. Errors: the guide
+description: types/chat/completion_create_params.py, chat_completion.py, chat_completion_chunk.py,
+responses/response_create_params.py, image_generate_params.py, image_edit_params.py, image_create_variation_params.py,
+embedding_create_params.py, audio/transcription_create_params.py. Errors: the guide
 "Error codes" (developers.openai.com/api/docs/guides/error-codes). Azure: "Azure OpenAI REST API reference", data plane
 2024-10-21 (learn.microsoft.com).
 """
@@ -9,7 +11,7 @@ import base64
 import json
 import re
 
-from shape import ANY, OneOf, Opt, Range, Refused, check
+from shape import ANY, OneOf, Opt, Range, Refused, check, parse_form
 
 KEY = "sk-test-4f1d8c27a90b5e63"
 ANSWER = "这张图片里有一只猫 🐱 and a dog.\nÇa va?"
@@ -74,7 +76,9 @@ def serve(request, compatible=False):
     refused = authorized(request)
     if refused:
         return refused
-    handlers = {"/chat/completions": chat}
+    handlers = {"/chat/completions": chat, "/responses": responses, "/images/generations": generate,
+                "/images/edits": edit, "/images/variations": vary, "/embeddings": embed,
+                "/audio/transcriptions": transcribe}
     handler = handlers.get(request.path.removeprefix("/compatible").removeprefix("/v1"))
     if handler is None or request.method != "POST":
         return error(404, f"Invalid URL ({request.method} {request.path})")
@@ -145,3 +149,135 @@ def chat(request, compatible):
     if body.get("stream_options", {}).get("include_usage"):
         events.append({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
     return 200, {}, [*events, "[DONE]"]
+
+
+RESPONSES = {
+    "model": str,
+    "input": OneOf(str, [OneOf(
+        {"role": "user", "content": OneOf(str, [OneOf(
+            {"type": "input_text", "text": str},
+            {"type": "input_image", "image_url": data_or_web_url, "detail": OneOf("auto", "low", "high", "original")},
+            {"type": "input_file", "filename": Opt(str), "file_data": Opt(str)})])},
+        {"role": "assistant", "content": str},
+        {"type": "function_call", "call_id": str, "name": str, "arguments": str},
+        {"type": "function_call_output", "call_id": str, "output": str})]),
+    "instructions": Opt(str),
+    "max_output_tokens": Opt(Range(int, 16, 10**6)),
+    "temperature": Opt(Range(NUMBER, 0, 2)),
+    "top_p": Opt(Range(NUMBER, 0, 1)),
+    "tools": Opt([{"type": "function", "name": str, "description": Opt(str), "parameters": dict, "strict": bool}]),
+    "text": Opt({"format": {"type": "json_schema", "name": str, "schema": dict, "strict": Opt(bool)}}),
+    "store": Opt(bool),
+    "stream": Opt(bool),
+}
+
+
+def responses(request, compatible):
+    body = request.json()
+    check(body, RESPONSES)
+    head = {"id": "resp_1", "object": "response", "created_at": 1764000000, "model": body["model"], "error": None,
+            "instructions": None, "metadata": {}, "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+            "temperature": 1.0, "top_p": 1.0}
+    usage = {"input_tokens": 21, "output_tokens": 8, "total_tokens": 29,
+             "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    if "tools" in body and not any(item.get("type") == "function_call_output" for item in body["input"]):
+        output = [{"type": "function_call", "id": "fc_1", "call_id": "call_1", "status": "completed",
+                   "name": body["tools"][0]["name"], "arguments": '{"place":"北京"}'}]
+        text = ""
+    else:
+        text = ANSWER
+        output = [{"type": "reasoning", "id": "rs_1", "summary": []},
+                  {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+                   "content": [{"type": "output_text", "text": text, "annotations": []}]}]
+    done = {**head, "status": "completed", "incomplete_details": None, "output": output, "usage": usage}
+    if body.get("max_output_tokens") == 16:
+        done |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    if not body.get("stream"):
+        return 200, {}, done
+    events = [{"type": "response.created", "response": {**head, "status": "in_progress", "output": [], "usage": None,
+                                                        "incomplete_details": None}}]
+    events += [{"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 1, "content_index": 0,
+                "delta": character, "logprobs": []} for character in text]
+    kind = "response.incomplete" if done["status"] == "incomplete" else "response.completed"
+    events.append({"type": kind, "response": done})
+    return 200, {}, [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+GENERATION = {
+    "prompt": str,
+    "model": Opt(str),
+    "n": Opt(Range(int, 1, 10)),
+    "size": Opt(str),
+    "quality": Opt(OneOf("low", "medium", "high", "auto", "standard", "hd")),
+    "style": Opt(OneOf("vivid", "natural")),
+    "background": Opt(OneOf("transparent", "opaque", "auto")),
+    "response_format": Opt(OneOf("url", "b64_json")),
+}
+
+
+def pictures(request, model, count, wants):
+    if model.startswith("gpt-image") and wants:
+        return error(400, "Unknown parameter: 'response_format'.", code="unknown_parameter", param="response_format")
+    encoded = base64.b64encode(PNG).decode()
+    if model.startswith("dall-e") and wants != "b64_json":
+        data = [{"url": f"http://{request.headers['Host']}/files/picture.png"}] * count
+    else:
+        data = [{"b64_json": encoded, **({"revised_prompt": "a cat"} if model == "dall-e-3" else {})}] * count
+    return 200, {}, {"created": 1764000000, "data": data}
+
+
+def generate(request, compatible):
+    body = request.json()
+    check(body, GENERATION)
+    if "blocked" in body["prompt"]:
+        return error(400, "Your request was rejected by the safety system.", code="moderation_blocked")
+    if body.get("model") == "dall-e-3" and body.get("n", 1) > 1:
+        return error(400, "You must provide n=1 for this model.", param="n")
+    return pictures(request, body.get("model", "dall-e-2"), body.get("n", 1), body.get("response_format"))
+
+
+def form_of(request, allowed, files):
+    fields = parse_form(request)
+    for name in fields:
+        if name not in allowed and name not in files:
+            raise Refused(name, "unrecognised field")
+        if name in files:
+            for item in fields[name]:
+                if not item["filename"] or not item["type"]:
+                    raise Refused(name, "expected a file")
+    return fields
+
+
+def edit(request, compatible):
+    fields = form_of(request, {"prompt", "model", "n", "size", "quality", "background", "response_format"},
+                     {"image", "image[]", "mask"})
+    if "prompt" not in fields or not ({"image", "image[]"} & fields.keys()):
+        raise Refused("image", "required, but missing")
+    one = {name: items[0]["value"].decode() for name, items in fields.items() if not items[0]["filename"]}
+    return pictures(request, one.get("model", "gpt-image-1"), int(one.get("n", 1)), one.get("response_format"))
+
+
+def vary(request, compatible):
+    fields = form_of(request, {"model", "n", "size", "response_format"}, {"image"})
+    one = {name: items[0]["value"].decode() for name, items in fields.items() if not items[0]["filename"]}
+    if "image" not in fields:
+        raise Refused("image", "required, but missing")
+    return pictures(request, one.get("model", "dall-e-2"), int(one.get("n", 1)), one.get("response_format"))
+
+
+def embed(request, compatible):
+    body = request.json()
+    check(body, {"model": str, "input": OneOf(str, [str]), "encoding_format": Opt(OneOf("float", "base64")),
+                 "dimensions": Opt(Range(int, 1, 10000))})
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    data = [{"object": "embedding", "index": index, "embedding": [float(len(text)), 0.5, -index / 4][:body.get("dimensions", 3)]}
+            for index, text in enumerate(texts)]
+    return 200, {}, {"object": "list", "model": body["model"], "data": data[::-1], "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+
+
+def transcribe(request, compatible):
+    fields = form_of(request, {"model", "language", "prompt", "response_format", "temperature"}, {"file"})
+    if "file" not in fields or "model" not in fields:
+        raise Refused("file", "required, but missing")
+    return 200, {}, {"text": f"听到 {len(fields['file'][0]['value'])} 字节"}

@@ -2,10 +2,13 @@
 #include "providers/openai.h"
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "providers/encoding.h"
 #include "test_service.h"
@@ -262,6 +265,100 @@ TEST_F(OpenAiTest, GivesUpOnAServerThatSaysNothing) {
   options.retry.retries = 0;
   const OpenAiModel model({Service::openai, "gpt-4o", service_.url("/v1"), "openai:gpt-4o"}, Secret(kTestKey), options);
   EXPECT_EQ(error_of([&] { model.chat(question(), cancel_, {}); }).code(), ErrorCode::network);
+}
+
+TEST_F(OpenAiTest, UsesTheResponsesApiWhereTheModelNeedsIt) {
+  ChatRequest request = question();
+  request.system = "简短";
+  EXPECT_EQ(open("o3-pro")->chat(request, cancel_).text, kAnswer);
+  const Json sent = service_.requests().at(0);
+  EXPECT_EQ(sent["path"], "/v1/responses");
+  EXPECT_EQ(TestService::body_of(sent), Json::parse(R"({
+    "model": "o3-pro", "instructions": "简短", "max_output_tokens": 500, "store": false,
+    "input": [{"role": "user", "content": [
+      {"type": "input_text", "text": "这张图片里有什么？详细描述一下。"},
+      {"type": "input_image", "image_url": "data:image/jpeg;base64,AQID", "detail": "auto"}]}]})"));
+
+  service_.misbehave({{"path", "/v1/responses"}, {"split", {3, 1, 2}}});
+  std::string streamed;
+  const ChatAnswer answer = open("o3-pro")->chat(request, cancel_, [&](std::string_view text) { streamed += text; });
+  EXPECT_EQ(streamed, kAnswer);
+  EXPECT_EQ(answer.finish_reason, "stop");
+  EXPECT_EQ(answer.usage.completion_tokens, 8);
+  request.max_tokens = 16;
+  EXPECT_EQ(open("o3-pro")->chat(request, cancel_).finish_reason, "length");
+
+  request.tools.push_back({"weather", "The weather", OrderedJson::parse(R"({"type":"object"})")});
+  for (const bool stream : {false, true}) {
+    request.max_tokens = 500;
+    const ChatAnswer call = open("o3-pro")->chat(request, cancel_, stream ? [](std::string_view) {} : TextSink());
+    EXPECT_EQ(call.finish_reason, "tool_calls");
+    EXPECT_EQ(call.tool_calls.at(0).arguments, R"({"place":"北京"})");
+  }
+  request.messages.push_back({Role::assistant, {}, {{"call_1", "weather", "{}"}}});
+  request.messages.push_back({Role::tool, {TextPart{"晴"}}, {}, "call_1"});
+  EXPECT_EQ(open("o3-pro")->chat(request, cancel_).text, kAnswer);
+
+  service_.misbehave({{"path", "/v1/responses"}, {"cut", 1500}});
+  EXPECT_THROW(open("o3-pro")->chat(question(), cancel_, [](std::string_view) {}), BrokenAnswer);
+}
+
+TEST_F(OpenAiTest, MakesEditsAndVariesPictures) {
+  ImageRequest request;
+  request.prompt = "一只猫";
+  request.size = "1024x1024";
+  request.count = 2;
+  auto images = open("gpt-image-1")->generate_images(request, cancel_);
+  ASSERT_EQ(images.size(), 2u);
+  EXPECT_EQ(images[0].mime_type, "image/png");
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0)),
+            Json::parse(R"({"prompt": "一只猫", "model": "gpt-image-1", "size": "1024x1024", "n": 2})"));
+  request.count = 1;
+  request.style = "vivid";
+  EXPECT_EQ(open("dall-e-3")->generate_images(request, cancel_).at(0).revised_prompt, "a cat");
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0))["response_format"], "b64_json");
+
+  request.style.clear();
+  const PreparedPicture picture{{std::byte{1}, std::byte{'\r'}, std::byte{'\n'}}, "image/png", 1, 1};
+  request.pictures = {picture};
+  request.mask = picture;
+  EXPECT_EQ(open("gpt-image-1")->generate_images(request, cancel_).size(), 1u);
+  EXPECT_EQ(service_.requests().at(0)["path"], "/v1/images/edits");
+  request.pictures = {picture, picture};
+  EXPECT_EQ(open("gpt-image-1")->generate_images(request, cancel_).size(), 1u);
+  request = {.pictures = {picture}};
+  EXPECT_EQ(open("dall-e-2")->generate_images(request, cancel_).size(), 1u);
+  request.pictures.push_back(picture);
+  EXPECT_EQ(error_of([&] { open("dall-e-2")->generate_images(request, cancel_); }).code(), ErrorCode::usage);
+  EXPECT_EQ(error_of([&] { open("dall-e-2")->generate_images({.prompt = "blocked"}, cancel_); }).code(),
+            ErrorCode::usage);
+
+  // A server that answers with addresses: the picture is fetched there, without the key.
+  const Json answer{{"data", {{{"url", service_.other_url("/files/picture.png")}}}}};
+  service_.misbehave({{"path", "/v1/images"}, {"body", answer}});
+  EXPECT_EQ(open("gpt-image-1")->generate_images({.prompt = "x"}, cancel_).at(0).mime_type, "image/png");
+}
+
+TEST_F(OpenAiTest, EmbedsInTheOrderOfTheTexts) {
+  const auto vectors = open("text-embedding-3-small")->embed({"a", "abc"}, 2, cancel_);
+  EXPECT_EQ(vectors, (std::vector<std::vector<float>>{{1, 0.5}, {3, 0.5}}));
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0)),
+            Json::parse(
+                R"({"model":"text-embedding-3-small","input":["a","abc"],"encoding_format":"float","dimensions":2})"));
+  for (const char* lie : {R"({"data":[{"index":0,"embedding":[1]}]})", R"({"data":[{"index":9,"embedding":[1]}]})",
+                          R"({"data":[{"index":-1,"embedding":[1]}]})", R"({"data":"none"})", R"([])",
+                          R"({"data":[{"index":0,"embedding":["x"]},{"index":1,"embedding":[1]}]})"}) {
+    service_.misbehave({{"path", "/v1/embeddings"}, {"body", lie}});
+    EXPECT_EQ(error_of([&] { open("e")->embed({"a", "b"}, 0, cancel_); }).code(), ErrorCode::invalid_json) << lie;
+  }
+}
+
+TEST_F(OpenAiTest, TranscribesAFileFromDisk) {
+  const auto path = std::filesystem::temp_directory_path() / ("gaze \"odd\" " + std::to_string(::getpid()) + ".wav");
+  std::ofstream(path) << std::string(100'000, 'x');
+  EXPECT_EQ(open("whisper-1")->transcribe({path, "zh", ""}, cancel_), "听到 100000 字节");
+  std::filesystem::remove(path);
+  EXPECT_EQ(error_of([&] { open("whisper-1")->transcribe({path, "zh", ""}, cancel_); }).code(), ErrorCode::not_found);
 }
 
 TEST_F(OpenAiTest, IsSharedByThreads) {

@@ -19,6 +19,7 @@ import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import gemini_service
 import openai_service
 
 lock = threading.Lock()
@@ -33,7 +34,18 @@ def route(request):
         return openai_service.serve(request, compatible=True)
     if path.startswith("/openai/deployments/"):
         return openai_service.serve_azure(request)
+    if path.startswith(("/v1beta/", "/upload/v1beta/", "/upload-session/")):
+        return gemini_service.serve(request)
+    if path == "/files/picture.png":
+        return storage(request)
     return 404, {}, {"error": "not here"}
+
+
+def storage(request):
+    """Where a service keeps generated pictures: another service, which must not see a key."""
+    if "Authorization" in request.headers:
+        return 400, {}, {"error": "a key came along"}
+    return 200, {"Content-Type": "image/png"}, openai_service.PNG
 
 
 class Handler(BaseHTTPRequestHandler):

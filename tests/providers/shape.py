@@ -1,4 +1,6 @@
 """Holds a request to a published shape: every field known, of its type, within its bounds; required ones there."""
+import email.parser
+import email.policy
 
 
 class Refused(Exception):
@@ -60,9 +62,9 @@ def check(value, shape, where=""):
             check(item, shape[0], f"{where}[{index}]")
     elif callable(shape) and not isinstance(shape, type):
         shape(value, where)
-    elif isinstance(shape, type):
+    elif isinstance(shape, (type, tuple)):
         if not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
-            raise Refused(where, f"expected {shape.__name__}")
+            raise Refused(where, f"expected {shape}")
     elif value != shape:
         raise Refused(where, f"expected {shape!r}, got {value!r}")
 
@@ -76,3 +78,20 @@ def check_one_of(value, shape, where):
             fits = isinstance(value, dict) and isinstance(choice, dict) and choice.get("type") == value.get("type")
             faults.append((fits, refused))
     raise next((refused for fits, refused in faults if fits), Refused(where, f"none of the shapes allowed: {faults[0][1]}"))
+
+
+def parse_form(request):
+    """multipart/form-data as {name: [{"value": bytes, "filename", "type"}]}."""
+    kind = request.headers.get("Content-Type", "")
+    if not kind.startswith("multipart/form-data"):
+        raise Refused("", "expected multipart/form-data")
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.body)
+    if message.defects or not message.is_multipart():
+        raise Refused("", f"malformed form: {message.defects}")
+    fields = {}
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        fields.setdefault(name, []).append({"value": part.get_payload(decode=True), "filename": part.get_filename(),
+                                            "type": part["Content-Type"] and part.get_content_type()})
+    return fields
