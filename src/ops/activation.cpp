@@ -2,8 +2,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/activation.cpp"
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/foreach_target.h>
+// Highway compiles this file once for every instruction set.
+#include <hwy/contrib/math/math-inl.h>
 
 #include "ops/parallel.h"
 #include "ops/simd-inl.h"

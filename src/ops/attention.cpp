@@ -1,12 +1,13 @@
 #include "ops/attention.h"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/attention.cpp"
 #include <algorithm>
 #include <limits>
 
-#include <hwy/contrib/math/math-inl.h>
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/attention.cpp"
 #include <hwy/foreach_target.h>
+// Highway compiles this file once for every instruction set.
+#include <hwy/contrib/math/math-inl.h>
 
 #include "ops/attention_task.h"
 #include "ops/parallel.h"

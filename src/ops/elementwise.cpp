@@ -1,11 +1,11 @@
 #include "ops/elementwise.h"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/elementwise.cpp"
 #include <cstring>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/elementwise.cpp"
 #include <hwy/foreach_target.h>
-
+// Highway compiles this file once for every instruction set.
 #include "ops/parallel.h"
 #include "ops/simd-inl.h"
 

@@ -1,11 +1,12 @@
 #include "ops/norm.h"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/norm.cpp"
 #include <cmath>
 
-#include <hwy/contrib/math/math-inl.h>
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/norm.cpp"
 #include <hwy/foreach_target.h>
+// Highway compiles this file once for every instruction set.
+#include <hwy/contrib/math/math-inl.h>
 
 #include "ops/parallel.h"
 #include "ops/simd-inl.h"

@@ -1,12 +1,12 @@
 #include "ops/quantize.h"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "ops/quantize.cpp"
 #include <algorithm>
 #include <cmath>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/quantize.cpp"
 #include <hwy/foreach_target.h>
-
+// Highway compiles this file once for every instruction set.
 #include "ops/parallel.h"
 #include "ops/simd-inl.h"
 

@@ -1,0 +1,39 @@
+#include "nn/weight_scope.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "ops/isa.h"
+
+namespace gaze {
+
+WeightScope WeightScope::operator/(std::string_view name) const {
+  WeightScope inner = *this;
+  inner.prefix_ = fmt::format("{}{}.", prefix_, name);
+  return inner;
+}
+
+std::string WeightScope::full(std::string_view name) const {
+  return fmt::format("{}{}", prefix_, name);
+}
+
+bool WeightScope::has(std::string_view name) const {
+  return source_->find(full(name)) != nullptr;
+}
+
+Tensor WeightScope::tensor(std::string_view name) const {
+  GAZE_CHECK(has(name));
+  return source_->tensor(full(name));
+}
+
+Tensor WeightScope::f32(std::string_view name) const {
+  return tensor(name).to_f32();
+}
+
+DType WeightScope::activation_dtype() const {
+  if (precision_ == Precision::f32) return DType::f32;
+  // int8 reads its activations once more to quantise them: half the bytes, where narrowing costs nothing.
+  return precision_ == Precision::bf16 || cpu_features().avx512_bf16 ? DType::bf16 : DType::f32;
+}
+
+}  // namespace gaze
