@@ -131,6 +131,11 @@ void JpegReader::read_row(std::uint8_t* rgb) {
   JDIMENSION rows = 0;
   if (!returns_normally(state.on_error, [&] { rows = jpeg_read_scanlines(&state.info, &target, 1); })) state.fail();
   if (rows != 1) throw_truncated(state.name, kFormat);
+  // As in PIL, the end of the file may be missing once all rows are there, but it may not be wrong.
+  if (state.info.output_scanline == state.info.output_height &&
+      !returns_normally(state.on_error, [&] { jpeg_finish_decompress(&state.info); })) {
+    state.fail();
+  }
 
   const std::uint8_t* in = state.row.data();
   if (state.info.out_color_components == 1) {

@@ -9,10 +9,11 @@ namespace {
 
 constexpr char kFormat[] = "WebP";
 
-// One RIFF chunk: its four letters and its data, all inside the file.
+// One RIFF chunk, all inside the file.
 struct Chunk {
   char kind[4];
   ByteSpan data;
+  ByteSpan whole;  // with the eight bytes of kind and size before the data
 
   bool is(const char* letters) const { return std::memcmp(kind, letters, 4) == 0; }
 };
@@ -30,6 +31,7 @@ bool next_chunk(ByteSpan& rest, Chunk& chunk, const std::string& name) {
   if (size > rest.size() - 8) throw_truncated(name, kFormat);
   std::memcpy(chunk.kind, rest.data(), 4);
   chunk.data = rest.subspan(8, size);
+  chunk.whole = rest.first(8 + size);
   rest = rest.subspan(std::min(rest.size(), 8 + size + size % 2));
   return true;
 }
@@ -38,7 +40,7 @@ bool next_chunk(ByteSpan& rest, Chunk& chunk, const std::string& name) {
 ByteSpan find_bitstream(ByteSpan rest, const std::string& name) {
   Chunk chunk;
   while (next_chunk(rest, chunk, name)) {
-    if (chunk.is("VP8 ") || chunk.is("VP8L")) return chunk.data;
+    if (chunk.is("VP8 ") || chunk.is("VP8L")) return chunk.whole;
   }
   throw_broken(name, kFormat, "no picture in it");
 }
@@ -64,7 +66,7 @@ Image decode_webp(ByteSpan file, const std::string& name) {
       top = std::int64_t{number(chunk.data, 3, 3)} * 2;
       bitstream = find_bitstream(chunk.data.subspan(16), name);
     } else if (chunk.is("VP8 ") || chunk.is("VP8L")) {
-      bitstream = chunk.data;
+      bitstream = chunk.whole;
     }
   }
   const auto* const data = reinterpret_cast<const std::uint8_t*>(bitstream.data());
