@@ -1,6 +1,6 @@
 // Decodes every file of a folder and tells how each ended. Usage: gaze_malformed [--list] FOLDER
-// Fails where a file takes more than a second of CPU or the process grows by more than 256 MiB; a crash or a sanitizer's
-// report fails by itself. --list prints "path<TAB>width height crc32" or "path<TAB>refused: why", for
+// Fails where a file takes more than a second of CPU or the process grows by more than 256 MiB; a crash or a
+// sanitizer's report fails by itself. --list prints "path<TAB>width height crc32" or "path<TAB>refused: why", for
 // tools/compare_malformed.
 #include <algorithm>
 #include <cstdio>

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/check.h"
+#include "media/exif_block.h"
+#include "media/format.h"
+#include "media/jpeg.h"
 
 namespace gaze {
 namespace {
@@ -34,43 +36,63 @@ std::array<float, 256> value_table(const ImageProcessor& processor, int channel)
   return table;
 }
 
-}  // namespace
-
-void ImageProcessor::process(const Image& image, float* pixels) const {
-  ResizePlan plan{.width = image.width, .height = image.height, .resample = resample};
-  if (do_resize && shortest_edge > 0) {
-    const int shorter = std::min(image.width, image.height), longer = std::max(image.width, image.height);
-    const auto scaled = static_cast<int>(static_cast<double>(std::int64_t{shortest_edge} * longer) / shorter);
-    plan.width = image.width <= image.height ? shortest_edge : scaled;
-    plan.height = image.width <= image.height ? scaled : shortest_edge;
-  } else if (do_resize) {
-    plan.width = resize_width;
-    plan.height = resize_height;
+ResizePlan plan_for(const ImageProcessor& processor, int width, int height) {
+  ResizePlan plan{.width = width, .height = height, .resample = processor.resample};
+  if (processor.do_resize && processor.shortest_edge > 0) {
+    const int edge = processor.shortest_edge;
+    const int shorter = std::min(width, height), longer = std::max(width, height);
+    const auto scaled = static_cast<int>(static_cast<double>(std::int64_t{edge} * longer) / shorter);
+    plan.width = width <= height ? edge : scaled;
+    plan.height = width <= height ? scaled : edge;
+  } else if (processor.do_resize) {
+    plan.width = processor.resize_width;
+    plan.height = processor.resize_height;
   }
-  const Placement x = place(plan.width, output_width()), y = place(plan.height, output_height());
+  const Placement x = place(plan.width, processor.output_width()), y = place(plan.height, processor.output_height());
   plan.left = x.from;
   plan.top = y.from;
   plan.part_width = x.count;
   plan.part_height = y.count;
-  const Image part = resize(image, plan);
+  return plan;
+}
 
-  const std::size_t stride = static_cast<std::size_t>(output_width());
-  const std::size_t area = stride * output_height();
+// Rescales and normalises what is left of the picture, padded where it is smaller than the output.
+void write_pixels(const ImageProcessor& processor, const Image& part, float* pixels) {
+  const int width = processor.output_width(), height = processor.output_height();
+  const int left = place(part.width, width).at, top = place(part.height, height).at;
+  const std::size_t area = static_cast<std::size_t>(width) * height;
   for (int c = 0; c < 3; ++c) {
-    const auto table = value_table(*this, c);
+    const auto table = value_table(processor, c);
     float* const plane = pixels + area * c;
-    if (part.width < output_width() || part.height < output_height()) std::fill_n(plane, area, table[0]);
-    for (int row = 0; row < part.height; ++row) {
-      const std::uint8_t* const in = part.row(row) + c;
-      float* const out = plane + stride * (y.at + row) + x.at;
-      for (int column = 0; column < part.width; ++column) out[column] = table[in[3 * column]];
+    if (part.width < width || part.height < height) std::fill_n(plane, area, table[0]);
+    for (int y = 0; y < part.height; ++y) {
+      const std::uint8_t* const in = part.row(y) + c;
+      float* const out = plane + static_cast<std::size_t>(width) * (top + y) + left;
+      for (int x = 0; x < part.width; ++x) out[x] = table[in[3 * x]];
     }
   }
 }
 
+}  // namespace
+
+void ImageProcessor::process(const Image& image, float* pixels) const {
+  write_pixels(*this, resize(image, plan_for(*this, image.width, image.height)), pixels);
+}
+
 void ImageProcessor::process(std::span<const std::byte> file, const std::string& name, const DecodeOptions& options,
                              float* pixels) const {
-  process(decode_image(file, name, options), pixels);
+  const ImageFormat format = image_format(file);
+  if (format != ImageFormat::jpeg || (options.exif_rotation && exif_orientation(find_exif(file, format)) != 1)) {
+    process(decode_image(file, name, options), pixels);
+    return;
+  }
+  JpegReader reader(file, name, options.at_least);
+  RowResizer resizer(reader.width(), reader.height(), plan_for(*this, reader.width(), reader.height()));
+  for (int y = 0; y < reader.height(); ++y) {
+    reader.read_row(resizer.row());
+    resizer.take_row();
+  }
+  write_pixels(*this, resizer.finish(), pixels);
 }
 
 }  // namespace gaze

@@ -1,9 +1,11 @@
 #include "media/resize.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "media/resample_taps.h"
+#include "media/resize_kernels.h"
 
 namespace gaze {
 namespace {
@@ -23,78 +25,169 @@ std::vector<int> nearest_positions(int from, int to, int begin, int count) {
   return positions;
 }
 
-Image nearest(const Image& image, const ResizePlan& plan) {
-  const auto columns = nearest_positions(image.width, plan.width, plan.left, plan.part_width);
-  const auto rows = nearest_positions(image.height, plan.height, plan.top, plan.part_height);
-  Image out = blank(plan.part_width, plan.part_height);
-  for (int y = 0; y < out.height; ++y) {
-    if (rows[y] < 0) continue;
-    for (int x = 0; x < out.width; ++x) {
-      if (columns[x] >= 0) std::copy_n(image.row(rows[y]) + 3 * columns[x], 3, out.row(y) + 3 * x);
-    }
+// One side's taps: PIL leaves a side alone that keeps its length, and Resample::nearest looks up its own positions;
+// both are single taps of weight one.
+ResampleTaps side_taps(int from, int to, int begin, int count, bool nearest, Resample resample) {
+  if (from != to && !nearest) return resample_taps(from, to, begin, count, resample);
+  ResampleTaps taps;
+  taps.stride = 1;
+  for (const int position : nearest_positions(from, to, begin, count)) {
+    taps.windows.push_back({std::max(position, 0), 1});
+    taps.weights.push_back(position < 0 ? 0 : 1 << kTapBits);
   }
-  return out;
+  return taps;
 }
 
-Image horizontal(const Image& image, const ResampleTaps& taps) {
-  Image out = blank(static_cast<int>(taps.windows.size()), image.height);
-  for (int y = 0; y < image.height; ++y) {
-    for (int x = 0; x < out.width; ++x) {
-      const auto [first, count] = taps.windows[x];
-      const std::int32_t* const weights = taps.of(x);
-      const std::uint8_t* const in = image.row(y) + 3 * first;
-      std::int32_t sum[3] = {0, 0, 0};
-      for (int i = 0; i < count; ++i) {
-        for (int c = 0; c < 3; ++c) sum[c] += in[3 * i + c] * weights[i];
-      }
-      for (int c = 0; c < 3; ++c) out.row(y)[3 * x + c] = round_taps(sum[c]);
-    }
+struct Range {
+  int begin = 0, end = 0;
+};
+
+Range covered(const ResampleTaps& taps) {
+  Range range{taps.windows.front().first, 0};
+  for (const auto [first, count] : taps.windows) {
+    range.begin = std::min(range.begin, first);
+    range.end = std::max(range.end, first + count);
   }
-  return out;
+  return range;
 }
 
-Image vertical(const Image& image, const ResampleTaps& taps) {
-  Image out = blank(image.width, static_cast<int>(taps.windows.size()));
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(image.width) * 3);
-  for (int y = 0; y < out.height; ++y) {
-    const auto [first, count] = taps.windows[y];
-    std::fill(sums.begin(), sums.end(), 0);
+// Both passes; rows come in order, in blocks of up to 16.
+class Resizer {
+ public:
+  Resizer(int width, int height, const ResizePlan& plan)
+      : kernels_(resize_kernels()),
+        width_(width),
+        across_(side_taps(width, plan.width, plan.left, plan.part_width, plan.resample == Resample::nearest,
+                          plan.resample)),
+        down_(side_taps(height, plan.height, plan.top, plan.part_height, plan.resample == Resample::nearest,
+                        plan.resample)),
+        rows_(covered(down_)),
+        plain_copy_(plan.width == width) {
+    GAZE_CHECK(width > 0 && height > 0);
+    GAZE_CHECK(plan.left >= 0 && plan.part_width > 0 && plan.left + plan.part_width <= plan.width);
+    GAZE_CHECK(plan.top >= 0 && plan.part_height > 0 && plan.top + plan.part_height <= plan.height);
+    narrow_ = blank(plan.part_width, rows_.end - rows_.begin);
+    if (plain_copy_) return;
+    packed_ = pack_taps(across_, kernels_);
+    const Range columns = covered(across_);
+    quads_range_ = {columns.begin / 4, (columns.end + 3) / 4};
+    quads_.resize(static_cast<std::size_t>(quads_range_.end) * kQuadBytes);
+    columns_.resize(static_cast<std::size_t>(plan.part_width) * 3 * kBlockRows);
+  }
+
+  // The rows that count; others need not be given.
+  Range rows() const { return rows_; }
+
+  // Rows [y, y + count) of the picture, count ≤ 16; any outside rows() are passed over.
+  void take(const std::uint8_t* const* rows, int y, int count) {
+    const std::uint8_t* wanted[kBlockRows];
+    std::uint8_t* targets[kBlockRows];
+    int taken = 0;
     for (int i = 0; i < count; ++i) {
-      const std::uint8_t* const in = image.row(first + i);
-      const std::int32_t weight = taps.of(y)[i];
-      for (std::size_t k = 0; k < sums.size(); ++k) sums[k] += in[k] * weight;
+      if (y + i < rows_.begin || y + i >= rows_.end) continue;
+      wanted[taken] = rows[i];
+      targets[taken++] = narrow_.row(y + i - rows_.begin);
     }
-    std::transform(sums.begin(), sums.end(), out.row(y), round_taps);
+    if (taken == 0) return;
+    if (plain_copy_) {
+      for (int i = 0; i < taken; ++i) {
+        std::copy_n(wanted[i] + 3 * across_.windows.front().first, 3 * narrow_.width, targets[i]);
+      }
+      return;
+    }
+    std::fill(wanted + taken, wanted + kBlockRows, wanted[0]);
+    kernels_.gather(wanted, width_, quads_range_.begin, quads_range_.end, quads_.data());
+    kernels_.horizontal(quads_.data(), packed_, columns_.data());
+    const std::uint8_t* column = columns_.data();
+    for (int x = 0; x < 3 * narrow_.width; ++x, column += kBlockRows) {
+      for (int i = 0; i < taken; ++i) targets[i][x] = column[i];
+    }
   }
-  return out;
-}
 
-Image crop(const Image& image, int left, int top, int width, int height) {
-  Image out = blank(width, height);
-  for (int y = 0; y < height; ++y) std::copy_n(image.row(top + y) + 3 * left, 3 * width, out.row(y));
-  return out;
-}
+  Image finish() {
+    Image out = blank(narrow_.width, static_cast<int>(down_.windows.size()));
+    std::vector<const std::uint8_t*> rows;
+    for (int y = 0; y < out.height; ++y) {
+      const auto [first, count] = down_.windows[y];
+      rows.clear();
+      for (int i = 0; i < count; ++i) rows.push_back(narrow_.row(first + i - rows_.begin));
+      kernels_.vertical(rows.data(), down_.of(y), count, static_cast<std::size_t>(out.width) * 3, out.row(y));
+    }
+    return out;
+  }
+
+ private:
+  const ResizeKernels& kernels_;
+  int width_;
+  ResampleTaps across_, down_;
+  Range rows_;
+  bool plain_copy_;
+  PackedTaps packed_;
+  Range quads_range_;
+  Image narrow_;  // resized across, rows_ of it
+  std::vector<std::uint8_t> quads_, columns_;
+};
 
 }  // namespace
 
 Image resize(const Image& image, const ResizePlan& plan) {
-  GAZE_CHECK(plan.left >= 0 && plan.part_width > 0 && plan.left + plan.part_width <= plan.width);
-  GAZE_CHECK(plan.top >= 0 && plan.part_height > 0 && plan.top + plan.part_height <= plan.height);
-  GAZE_CHECK(image.width > 0 && image.height > 0);
-  if (plan.width == image.width && plan.height == image.height) {
-    return crop(image, plan.left, plan.top, plan.part_width, plan.part_height);
+  Resizer resizer(image.width, image.height, plan);
+  const auto [begin, end] = resizer.rows();
+  for (int y = begin; y < end; y += kBlockRows) {
+    const std::uint8_t* rows[kBlockRows];
+    const int count = std::min(kBlockRows, end - y);
+    for (int i = 0; i < count; ++i) rows[i] = image.row(y + i);
+    resizer.take(rows, y, count);
   }
-  if (plan.resample == Resample::nearest) return nearest(image, plan);
-  const bool same_width = plan.width == image.width;
-  const Image narrow =
-      same_width ? crop(image, plan.left, 0, plan.part_width, image.height)
-                 : horizontal(image, resample_taps(image.width, plan.width, plan.left, plan.part_width, plan.resample));
-  if (plan.height == image.height) return crop(narrow, 0, plan.top, plan.part_width, plan.part_height);
-  return vertical(narrow, resample_taps(image.height, plan.height, plan.top, plan.part_height, plan.resample));
+  return resizer.finish();
 }
 
 Image resize(const Image& image, int width, int height, Resample resample) {
   return resize(image, {width, height, 0, 0, width, height, resample});
+}
+
+class RowResizer::State {
+ public:
+  State(int width, int height, const ResizePlan& plan) : height_(height), resizer_(width, height, plan) {
+    buffer_.resize(static_cast<std::size_t>(width) * 3 * kBlockRows);
+    for (int i = 0; i < kBlockRows; ++i) rows_[i] = buffer_.data() + static_cast<std::size_t>(width) * 3 * i;
+  }
+
+  std::uint8_t* row() { return rows_[filled_]; }
+
+  void take_row() {
+    ++filled_;
+    if (filled_ < kBlockRows && block_ + filled_ < height_) return;
+    resizer_.take(rows_, block_, filled_);
+    block_ += filled_;
+    filled_ = 0;
+  }
+
+  Image finish() {
+    GAZE_CHECK(block_ == height_);
+    return resizer_.finish();
+  }
+
+ private:
+  int height_;
+  Resizer resizer_;
+  std::vector<std::uint8_t> buffer_;
+  std::uint8_t* rows_[kBlockRows];
+  int block_ = 0;   // rows that went to the resizer
+  int filled_ = 0;  // rows that wait in the buffer
+};
+
+RowResizer::RowResizer(int width, int height, const ResizePlan& plan)
+    : state_(std::make_unique<State>(width, height, plan)) {}
+RowResizer::~RowResizer() = default;
+std::uint8_t* RowResizer::row() {
+  return state_->row();
+}
+void RowResizer::take_row() {
+  state_->take_row();
+}
+Image RowResizer::finish() {
+  return state_->finish();
 }
 
 }  // namespace gaze

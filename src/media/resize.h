@@ -1,6 +1,8 @@
 // Resizing as PIL does it: antialiased, separable, 8-bit fixed point (Pillow's Resample.c).
 #pragma once
 
+#include <memory>
+
 #include "media/image.h"
 
 namespace gaze {
@@ -21,5 +23,26 @@ Image resize(const Image& image, int width, int height, Resample resample);
 
 // Equal to the same, cropped to the part.
 Image resize(const Image& image, const ResizePlan& plan);
+
+// The same for a picture whose rows come one after the other and are never together in memory. One thread at a time.
+class RowResizer {
+ public:
+  // `width` and `height` of the picture that comes.
+  RowResizer(int width, int height, const ResizePlan& plan);
+  ~RowResizer();
+  RowResizer(const RowResizer&) = delete;
+  RowResizer& operator=(const RowResizer&) = delete;
+
+  // Where the next row goes (width × 3 bytes), until take_row() takes it. `height` times in all.
+  std::uint8_t* row();
+  void take_row();
+
+  // The resized part. Once, after the last row.
+  Image finish();
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace gaze
