@@ -26,6 +26,12 @@ class ByteTokenizer : public Tokenizer {
   int vocabulary_size() const override { return 128; }
   std::string token(TokenId id) const override { return std::string(1, static_cast<char>(id)); }
   TokenId id(std::string_view token) const override { return token.empty() ? -1 : token[0]; }
+  bool is_special(TokenId) const override { return false; }
+  const SpecialTokens& special_tokens() const override { return special_; }
+  int model_max_length() const override { return 0; }
+
+ private:
+  SpecialTokens special_;
 };
 
 // A picture's vector is its 4 × 4 mean colours around grey; a text's is that of a plain picture of its colour ("red",
