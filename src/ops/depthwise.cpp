@@ -15,7 +15,8 @@ namespace HWY_NAMESPACE {
 constexpr int kOutputs = 4;
 
 template <int Kernel, int Stride, int Outputs, class D>
-HWY_INLINE void Pixels(D d, const DepthwiseRow& row, const float* const* rows, std::int64_t x, std::int64_t c, float* y) {
+HWY_INLINE void Pixels(D d, const DepthwiseRow& row, const float* const* rows, std::int64_t x, std::int64_t c,
+                       float* y) {
   constexpr int kInputs = (Outputs - 1) * Stride + Kernel;
   hn::Vec<D> sums[Outputs];
   for (auto& sum : sums) sum = hn::LoadU(d, row.bias + c);

@@ -8,7 +8,9 @@
 namespace gaze {
 namespace {
 
-std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 // [panels][in rounded up to pairs][panel width] (f32) or [panels][pairs][panel width][2] (bf16), zeros where padded.
 Tensor pack(const Tensor& weight, bool bf16) {

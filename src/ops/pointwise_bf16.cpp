@@ -1,8 +1,9 @@
-// AVX-512 BF16: vdpbf16ps multiplies pairs of bf16 and adds into float32. Highway 1.0 has no such step, hence intrinsics.
+// AVX-512 BF16: vdpbf16ps multiplies pairs of bf16 and adds into float32. Highway 1.0 has no such step, hence
+// intrinsics.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in GCC 12's own header (GCC bug 105593)
-#include <immintrin.h>
-
 #include <cstring>
+
+#include <immintrin.h>
 
 #include "ops/pointwise_kernels.h"
 
@@ -70,12 +71,18 @@ GAZE_TARGET void column_of_tiles(const PointwiseCall& call, std::int64_t column)
   std::int64_t pixel = 0;
   for (; pixel + kPixels <= call.pixels; pixel += kPixels) tile<kPixels, Panels>(call, pixel, column);
   switch (call.pixels - pixel) {
-    case 5: return tile<5, Panels>(call, pixel, column);
-    case 4: return tile<4, Panels>(call, pixel, column);
-    case 3: return tile<3, Panels>(call, pixel, column);
-    case 2: return tile<2, Panels>(call, pixel, column);
-    case 1: return tile<1, Panels>(call, pixel, column);
-    default: return;
+    case 5:
+      return tile<5, Panels>(call, pixel, column);
+    case 4:
+      return tile<4, Panels>(call, pixel, column);
+    case 3:
+      return tile<3, Panels>(call, pixel, column);
+    case 2:
+      return tile<2, Panels>(call, pixel, column);
+    case 1:
+      return tile<1, Panels>(call, pixel, column);
+    default:
+      return;
   }
 }
 
@@ -87,10 +94,14 @@ void pointwise_bf16(const PointwiseCall& call) {
     column_of_tiles<kPanels>(call, column);
   }
   switch ((call.out - column + kPanel - 1) / kPanel) {
-    case 3: return column_of_tiles<3>(call, column);
-    case 2: return column_of_tiles<2>(call, column);
-    case 1: return column_of_tiles<1>(call, column);
-    default: return;
+    case 3:
+      return column_of_tiles<3>(call, column);
+    case 2:
+      return column_of_tiles<2>(call, column);
+    case 1:
+      return column_of_tiles<1>(call, column);
+    default:
+      return;
   }
 }
 

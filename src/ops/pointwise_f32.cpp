@@ -84,6 +84,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gaze {
 HWY_EXPORT(PointwiseF32);
-void pointwise_f32(const PointwiseCall& call) { HWY_DYNAMIC_DISPATCH(PointwiseF32)(call); }
+void pointwise_f32(const PointwiseCall& call) {
+  HWY_DYNAMIC_DISPATCH(PointwiseF32)(call);
+}
 }  // namespace gaze
 #endif

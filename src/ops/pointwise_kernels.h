@@ -19,6 +19,6 @@ struct PointwiseCall {
 
 void pointwise_bf16(const PointwiseCall& call);  // needs AVX-512 BF16
 void round_pixels_bf16(const float* from, std::int64_t count, Bf16* to);
-void pointwise_f32(const PointwiseCall& call);   // any CPU; x and residual are float32
+void pointwise_f32(const PointwiseCall& call);  // any CPU; x and residual are float32
 
 }  // namespace gaze

@@ -2,9 +2,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/stem_convolution.cpp"
-#include <hwy/foreach_target.h>
-
 #include <algorithm>
+
+#include <hwy/foreach_target.h>
 
 #include "ops/scratch.h"
 #include "ops/simd-inl.h"
@@ -70,7 +70,9 @@ HWY_EXPORT(StemRow);
 
 namespace {
 constexpr std::int64_t kChannels = 32;  // two vectors of the widest register
-std::int64_t padded(std::int64_t channels) { return (channels + kChannels - 1) / kChannels * kChannels; }
+std::int64_t padded(std::int64_t channels) {
+  return (channels + kChannels - 1) / kChannels * kChannels;
+}
 }  // namespace
 
 StemConvolution::StemConvolution(const Tensor& weight, const Tensor& bias, int stride)

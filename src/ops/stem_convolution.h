@@ -7,8 +7,8 @@
 
 namespace gaze {
 
-// y[oy, ox, o] = relu6(bias[o] + Σ x[c, oy·stride − top + i, ox·stride − left + j] · weight[o, c, i, j]), zeros outside.
-// Immutable; safe to share.
+// y[oy, ox, o] = relu6(bias[o] + Σ x[c, oy·stride − top + i, ox·stride − left + j] · weight[o, c, i, j]), zeros
+// outside. Immutable; safe to share.
 class StemConvolution {
  public:
   // weight: [out, in, k, k], any float type; bias: float32 [out].
