@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/message.h"
+#include "weights/gguf.h"
 #include "weights/pytorch.h"
 #include "weights/safetensors.h"
 #include "weights/sharded.h"
@@ -17,6 +18,10 @@ const TensorInfo* WeightSource::find(std::string_view name) const {
   const auto found = std::lower_bound(
       all.begin(), all.end(), name, [](const TensorInfo& info, std::string_view wanted) { return info.name < wanted; });
   return found != all.end() && found->name == name ? &*found : nullptr;
+}
+
+std::optional<BlockTensor> WeightSource::blocks(std::string_view) const {
+  return std::nullopt;
 }
 
 std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& folder_or_file) {
@@ -34,6 +39,7 @@ std::shared_ptr<const WeightSource> open_weights(const std::filesystem::path& fo
   for (const char* extension : {".bin", ".pth", ".pt", ".ckpt"}) {
     if (folder_or_file.extension() == extension) return read_pytorch(file);
   }
+  if (folder_or_file.extension() == ".gguf") return std::make_shared<GgufFile>(file);
   return read_safetensors(file);
 }
 

@@ -6,10 +6,14 @@
 `values.json` lists for every file the tensors a reader must find: dtype, shape and the bytes, dense, in hexadecimal.
 """
 import collections
+import importlib.metadata
 import json
 import pathlib
 
+import gguf
+import numpy
 import safetensors
+import safetensors.numpy
 import safetensors.torch
 import torch
 
@@ -93,9 +97,52 @@ def pytorch_files():
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(OUT / "script.pt"))
 
 
+def random_blocks(generator, kind, rows, blocks):
+    """Random bytes with scales that are ordinary numbers: gguf-py quantises no K types."""
+    bytes_each = gguf.GGML_QUANT_SIZES[kind][1]
+    data = generator.integers(0, 256, (rows, blocks, bytes_each), dtype=numpy.uint8)
+    places = {"Q6_K": (208,), "Q4_K": (0, 2), "Q5_K": (0, 2)}[kind.name]
+    for place in places:
+        scales = generator.uniform(-0.02, 0.02, (rows, blocks, 1)).astype(numpy.float16)
+        data[:, :, place:place + 2] = scales.view(numpy.uint8)
+    return data.reshape(rows, -1)
+
+
+def gguf_file():
+    kinds = gguf.GGMLQuantizationType
+    generator = numpy.random.default_rng(7)
+    writer = gguf.GGUFWriter(OUT / "types.gguf", "llama")
+    writer.add_uint32("llama.block_count", 2)
+    writer.add_float32("llama.rope.freq_base", 10000.0)
+    writer.add_bool("tokenizer.ggml.add_bos_token", True)
+    writer.add_array("tokenizer.ggml.tokens", ["<s>", "图", ""])
+    writer.add_array("tokenizer.ggml.scores", [0.5, -1.0, -2.25])
+    writer.add_array("tokenizer.ggml.token_type", [3, 1, -1])
+    for name, number in (("uint8", 200), ("int8", -100), ("uint16", 60000), ("int16", -30000), ("int32", -2000000000),
+                         ("uint64", 1 << 40), ("int64", -(1 << 40)), ("float64", 0.1)):
+        getattr(writer, "add_" + name)("test." + name, number)
+    expected = {}
+    for kind in (kinds.Q4_0, kinds.Q4_1, kinds.Q5_0, kinds.Q5_1, kinds.Q8_0, kinds.BF16, kinds.F16, kinds.F32):
+        values = generator.normal(size=(3, 64)).astype(numpy.float32)
+        data = values if kind == kinds.F32 else gguf.quants.quantize(values, kind)
+        expected[kind.name] = gguf.quants.dequantize(data, kind).reshape(3, 64)
+        writer.add_tensor(kind.name, data, raw_dtype=kind)
+    for kind in (kinds.Q4_K, kinds.Q5_K, kinds.Q6_K):
+        data = random_blocks(generator, kind, 2, 2)
+        expected[kind.name] = gguf.quants.dequantize(data, kind).reshape(2, 512)
+        writer.add_tensor(kind.name, data, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    safetensors.numpy.save_file(expected, OUT / "types.gguf.safetensors")
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     safetensors_files()
     pytorch_files()
-    values["made with"] = {"torch": torch.__version__.split("+")[0], "safetensors": safetensors.__version__}
+    gguf_file()
+    values["made with"] = {"torch": torch.__version__.split("+")[0], "safetensors": safetensors.__version__,
+                           "gguf": importlib.metadata.version("gguf")}
     (OUT / "values.json").write_text(json.dumps(values, indent=1) + "\n")
