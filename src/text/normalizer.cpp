@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <unicode/uchar.h>
-
 namespace gaze {
 namespace {
 
@@ -36,16 +34,11 @@ std::string map_code_points(std::string_view text, Append&& append) {
   return out;
 }
 
-std::string drop_nonspacing_marks(std::string_view text) {
-  return map_code_points(text, [](std::string& out, char32_t c) {
-    if (!is_nonspacing_mark(c)) append_utf8(out, c);
+template <class Drop>
+std::string drop_if(std::string_view text, Drop&& drop) {
+  return map_code_points(text, [&](std::string& out, char32_t c) {
+    if (!drop(c)) append_utf8(out, c);
   });
-}
-
-// What BERT's clean_text takes for a control character.
-bool is_control(char32_t c) {
-  if (c == '\t' || c == '\n' || c == '\r') return false;
-  return (U_MASK(u_charType(static_cast<UChar32>(c))) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
 }
 
 std::string clean_text(std::string_view text) {
@@ -89,7 +82,7 @@ NormalizerPtr lowercase_normalizer() {
 }
 
 NormalizerPtr strip_accents_normalizer() {
-  return from_function([](std::string_view text) { return drop_nonspacing_marks(text); });
+  return from_function([](std::string_view text) { return drop_if(text, is_mark); });
 }
 
 NormalizerPtr strip_normalizer(bool left, bool right) {
@@ -122,7 +115,7 @@ NormalizerPtr bert_normalizer(const BertNormalization& settings) {
     if (settings.clean_text) out = clean_text(out);
     if (settings.handle_chinese_chars) out = set_ideographs_apart(out);
     if (settings.strip_accents.value_or(settings.lowercase)) {
-      out = drop_nonspacing_marks(normalize(out, NormalForm::nfd));
+      out = drop_if(normalize(out, NormalForm::nfd), is_nonspacing_mark);
     }
     if (settings.lowercase) out = lower_case(out);
     return out;

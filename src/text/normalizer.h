@@ -24,7 +24,7 @@ using NormalizerPtr = std::unique_ptr<const Normalizer>;
 
 NormalizerPtr unicode_normalizer(NormalForm form);
 NormalizerPtr lowercase_normalizer();                   // Lowercase
-NormalizerPtr strip_accents_normalizer();               // StripAccents: drops nonspacing marks
+NormalizerPtr strip_accents_normalizer();               // StripAccents: drops marks
 NormalizerPtr strip_normalizer(bool left, bool right);  // Strip: whitespace at the ends
 NormalizerPtr prepend_normalizer(std::string prefix);   // Prepend: before a text that is not empty
 NormalizerPtr replace_normalizer(std::unique_ptr<const Pattern> what, std::string with);  // Replace

@@ -113,8 +113,14 @@ class Pipeline : public Tokenizer {
 
   std::string spaces_for_word_ends(std::string text) const {
     replace_normalizer(literal_pattern(parts_.end_of_word_suffix), " ")->apply(text);
-    strip_normalizer(true, true)->apply(text);
-    return text;
+    while (!text.empty() && is_python_space(code_point_before(text, text.size()).value)) {
+      text.resize(text.size() - code_point_before(text, text.size()).bytes);
+    }
+    std::size_t begin = 0;
+    while (begin < text.size() && is_python_space(code_point_at(text, begin).value)) {
+      begin += code_point_at(text, begin).bytes;
+    }
+    return text.substr(begin);
   }
 
   static bool is_chinese_text(char32_t c) {

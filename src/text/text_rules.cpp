@@ -6,11 +6,6 @@
 namespace gaze {
 namespace {
 
-// Python's str.isspace and \s: White_Space and the four separators of ASCII.
-bool is_python_space(char32_t c) {
-  return is_whitespace(c) || (c >= 0x1C && c <= 0x1F);
-}
-
 class SiglipNormalizer : public Normalizer {
  public:
   SiglipNormalizer(bool lower, std::string prefix) : lower_(lower), prefix_(std::move(prefix)) {}

@@ -31,13 +31,18 @@ bool is_valid_utf8(std::string_view bytes);
 std::size_t count_code_points(std::string_view text);
 
 // General categories and properties.
-bool is_letter(char32_t c);           // \p{L}
-bool is_number(char32_t c);           // \p{N}
-bool is_whitespace(char32_t c);       // White_Space
+bool is_letter(char32_t c);          // \p{L}
+bool is_number(char32_t c);          // \p{N}
+bool is_whitespace(char32_t c);      // White_Space
+bool is_python_space(char32_t c);    // str.isspace and \s of Python: also U+001C to U+001F
+bool is_mark(char32_t c);            // \p{M}
+bool is_word_character(char32_t c);  // \w of Unicode's regular expressions (UTS #18)
+
+// As BERT's fast tokenizer sees them: by the tables of Unicode 8.
 bool is_nonspacing_mark(char32_t c);  // \p{Mn}
 bool is_punctuation(char32_t c);      // \p{P} and all of ASCII's
-bool is_word_character(char32_t c);   // \w of Unicode's regular expressions (UTS #18)
-bool is_cjk_ideograph(char32_t c);    // the blocks that BERT takes for Chinese
+bool is_control(char32_t c);          // \p{Cc}, \p{Cf} and \p{Co} but tab, line feed and carriage return
+bool is_cjk_ideograph(char32_t c);    // the blocks that it takes for Chinese
 
 enum class NormalForm { nfc, nfd, nfkc, nfkd };
 std::string normalize(std::string_view text, NormalForm form);
