@@ -22,6 +22,8 @@ class Linear {
   std::int64_t in_features() const { return matmul_.in_features(); }
   std::int64_t out_features() const { return matmul_.out_features(); }
 
+  DType input_dtype() const { return matmul_.input_dtype(); }  // other inputs are converted first
+
   // x: [rows…, in], y: [rows…, out]; float32 or bf16 each.
   void operator()(const Tensor& x, Tensor& y) const { matmul_.run(x, y); }
   // y += …, for residual connections; y is float32.

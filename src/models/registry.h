@@ -1,0 +1,20 @@
+// Which families there are: config.json's `architectures` or `model_type` to the function that loads them.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "models/checkpoint.h"
+#include "models/dual_encoder.h"
+
+namespace gaze {
+
+struct DualEncoderFamily {
+  std::string_view architecture;  // config.json's architectures[0]
+  std::string_view model_type;    // decides where a config names no architecture
+  std::unique_ptr<const DualEncoder> (*load)(const Checkpoint& checkpoint, const LoadOptions& options);
+};
+
+std::span<const DualEncoderFamily> dual_encoder_families();
+
+}  // namespace gaze
