@@ -24,6 +24,7 @@ TEST(Zoo, DecodesAsPil) {
       EXPECT_EQ(image.width, facts["width"]);
       EXPECT_EQ(image.height, facts["height"]);
       EXPECT_EQ(checksum(image.rgb), facts["crc"]);
+      EXPECT_EQ(checksum(load_image(kFolder / file).rgb), facts["upright_crc"]);
     } catch (const Error& error) {
       EXPECT_TRUE(facts.contains("refused")) << error.message();
       EXPECT_EQ(error.code(), ErrorCode::bad_image);

@@ -2,8 +2,8 @@
 """Makes tests/golden/media: small pictures in every format and mode, and what Debian 12's PIL makes of them.
 
 Run with Debian's python3-pil (9.4.0, the same codec libraries as Gaze): /usr/bin/python3 tools/goldens/make_media.py
-The manifest holds, for each file, PIL's size and the CRC-32 of the RGB bytes (open().convert("RGB")), or the fact that
-PIL refuses it; and the CRC-32 of resized noise, which the test makes itself (see `noise`).
+The manifest holds, for each file, PIL's size and the CRC-32 of the RGB bytes (open().convert("RGB")), the same after
+exif_transpose, or the fact that PIL refuses it; and the CRC-32 of resized noise, which the test makes itself (see `noise`).
 """
 import io
 import json
@@ -14,7 +14,7 @@ import warnings
 import zlib
 
 import PIL
-from PIL import Image
+from PIL import Image, ImageOps
 
 SEED = 20261123
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "media"
@@ -219,6 +219,27 @@ def tiff_zoo():
     yield "tiff-truncated.tif", saved(photo(29, 17), "TIFF", compression="tiff_lzw")[:700]
 
 
+def exif_zoo():
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        yield f"exif-turned-{orientation}.jpg", saved(photo(19, 11), "JPEG", exif=exif)
+    yield "exif-turned-6.png", saved(photo(9, 5), "PNG", exif=exif_of({0x0112: 6}))
+    yield "exif-turned-8.webp", saved(photo(9, 5), "WEBP", exif=exif_of({0x0112: 8}))
+    facts = {0x010F: "Canon", 0x0110: "Canon EOS R5", 0x0132: "2024:06:02 08:00:00", 0x0112: 3}
+    facts[0x8769] = {0x9003: "2024:05:01 12:30:09"}
+    facts[0x8825] = {1: "S", 2: (33.0, 51.0, 30.0), 3: "E", 4: (151.0, 12.0, 36.0)}
+    yield "exif-facts.jpg", saved(photo(16, 8), "JPEG", exif=exif_of(facts))
+    yield "exif-facts.png", saved(photo(4, 4), "PNG", exif=exif_of(facts))
+
+
+def exif_of(tags):
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        exif[tag] = value
+    return exif
+
+
 SIZES = [(1, 1), (3000, 2), (2, 3000), (5, 7), (640, 427), (4000, 3000)]
 TARGETS = [(224, 224), (299, 224), (7, 301), (1, 1)]
 
@@ -237,10 +258,14 @@ def resizes():
 
 def pil_of(data):
     try:
-        image = Image.open(io.BytesIO(data)).convert("RGB")
+        opened = Image.open(io.BytesIO(data))
+        image = opened.convert("RGB")
     except Exception as error:
         return {"refused": type(error).__name__}
-    return {"width": image.width, "height": image.height, "crc": zlib.crc32(image.tobytes())}
+    # A TIFF is upright once it is loaded; PIL's exif_transpose would turn it again.
+    upright = image if opened.format == "TIFF" else ImageOps.exif_transpose(opened).convert("RGB")
+    return {"width": image.width, "height": image.height, "crc": zlib.crc32(image.tobytes()),
+            "upright_crc": zlib.crc32(upright.tobytes())}
 
 
 def main():
@@ -248,7 +273,7 @@ def main():
     for old in OUT.iterdir():
         old.unlink()
     files = {}
-    for name, data in [*png_zoo(), *jpeg_zoo(), *bmp_zoo(), *gif_zoo(), *webp_zoo(), *tiff_zoo()]:
+    for name, data in [*png_zoo(), *jpeg_zoo(), *bmp_zoo(), *gif_zoo(), *webp_zoo(), *tiff_zoo(), *exif_zoo()]:
         (OUT / name).write_bytes(data)
         files[name] = pil_of(data)
     manifest = {"made_by": f"PIL {PIL.__version__}, seed {SEED}", "files": files, "resizes": list(resizes())}
