@@ -31,4 +31,13 @@ inline void for_texts_by_length(
   }
 }
 
+// to[places[i], :] ← from[i, :]; float32 both.
+inline void scatter_rows(const Tensor& from, std::span<const std::size_t> places, Tensor& to) {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::int64_t width = from.size(-1);
+    std::copy_n(from.data<float>() + static_cast<std::int64_t>(i) * width, width,
+                to.data<float>() + static_cast<std::int64_t>(places[i]) * width);
+  }
+}
+
 }  // namespace gaze

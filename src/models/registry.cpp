@@ -8,12 +8,19 @@
 #include "base/error.h"
 #include "base/message.h"
 #include "models/clip/clip.h"
+#include "models/gaze_mini/captioner.h"
+#include "models/gaze_mini/gaze_mini.h"
 
 namespace gaze {
 namespace {
 
 constexpr std::array kDualEncoders{
     DualEncoderFamily{"CLIPModel", "clip", load_clip},
+    DualEncoderFamily{"GazeMiniModel", "gaze_mini", load_gaze_mini},
+};
+
+constexpr std::array kCaptioners{
+    CaptionerFamily{"GazeMiniModel", "gaze_mini", load_gaze_mini_captioner},
 };
 
 std::string first_architecture(const Json& config) {
@@ -27,28 +34,43 @@ std::string model_type(const Json& config) {
   return type == config.end() || !type->is_string() ? std::string() : type->get<std::string>();
 }
 
+// The family of a checkpoint; `task` says, for people, what it should have been able to do.
+template <class Families>
+const auto& family_of(const Checkpoint& checkpoint, const Families& families, const std::string& task) {
+  const std::string architecture = first_architecture(checkpoint.config), type = model_type(checkpoint.config);
+  const auto family = std::ranges::find_if(families, [&](const auto& each) {
+    return architecture.empty() ? each.model_type == type : each.architecture == architecture;
+  });
+  if (family != families.end()) return *family;
+
+  std::string supported;
+  for (const auto& each : families) {
+    supported += fmt::format("{}{} ({})", supported.empty() ? "" : ", ", each.architecture, each.model_type);
+  }
+  throw Error(ErrorCode::unsupported_model,
+              message("{}: \"{}\" is not a model that {}", checkpoint.config_name(),
+                      architecture.empty() ? type : architecture, task),
+              message("supported: {}", supported));
+}
+
 }  // namespace
 
 std::span<const DualEncoderFamily> dual_encoder_families() {
   return kDualEncoders;
 }
 
+std::span<const CaptionerFamily> captioner_families() {
+  return kCaptioners;
+}
+
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& folder, const LoadOptions& options) {
   const Checkpoint checkpoint = open_checkpoint(folder);
-  const std::string architecture = first_architecture(checkpoint.config), type = model_type(checkpoint.config);
-  const auto family = std::ranges::find_if(kDualEncoders, [&](const DualEncoderFamily& each) {
-    return architecture.empty() ? each.model_type == type : each.architecture == architecture;
-  });
-  if (family != kDualEncoders.end()) return family->load(checkpoint, options);
+  return family_of(checkpoint, kDualEncoders, message("matches pictures with words")).load(checkpoint, options);
+}
 
-  std::string supported;
-  for (const DualEncoderFamily& each : kDualEncoders) {
-    supported += fmt::format("{}{} ({})", supported.empty() ? "" : ", ", each.architecture, each.model_type);
-  }
-  throw Error(ErrorCode::unsupported_model,
-              message("{}: \"{}\" is not a model that matches pictures with words", checkpoint.config_name(),
-                      architecture.empty() ? type : architecture),
-              message("supported: {}", supported));
+std::unique_ptr<const Captioner> load_captioner(const std::filesystem::path& folder, Precision precision) {
+  const Checkpoint checkpoint = open_checkpoint(folder);
+  return family_of(checkpoint, kCaptioners, message("puts pictures into words")).load(checkpoint, precision);
 }
 
 }  // namespace gaze

@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 
+#include "models/captioner.h"
 #include "models/checkpoint.h"
 #include "models/dual_encoder.h"
 
@@ -15,6 +16,13 @@ struct DualEncoderFamily {
   std::unique_ptr<const DualEncoder> (*load)(const Checkpoint& checkpoint, const LoadOptions& options);
 };
 
+struct CaptionerFamily {
+  std::string_view architecture;
+  std::string_view model_type;
+  std::unique_ptr<const Captioner> (*load)(const Checkpoint& checkpoint, Precision precision);
+};
+
 std::span<const DualEncoderFamily> dual_encoder_families();
+std::span<const CaptionerFamily> captioner_families();
 
 }  // namespace gaze

@@ -80,11 +80,7 @@ class Clip final : public DualEncoder {
       Tensor some = frame.tensor({count, info_.dimension}, DType::f32);
       text_model_->pool(group, pooled);
       (*text_projection_)(pooled, some);
-      for (std::size_t i = 0; i < places.size(); ++i) {
-        const auto from = static_cast<std::int64_t>(i), place = static_cast<std::int64_t>(places[i]);
-        Tensor row = embeds.rows(place, place + 1);
-        convert(some.rows(from, from + 1), row);
-      }
+      scatter_rows(some, places, embeds);
     });
     l2_normalize(embeds);
     return embeds;
