@@ -1,16 +1,14 @@
 #include "media/xmp.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <mutex>
 #include <optional>
 
 #include <exiv2/exiv2.hpp>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -42,7 +40,8 @@ auto guarded(const std::filesystem::path& file, const Action& action) {
   try {
     return action();
   } catch (const Exiv2::AnyError& error) {
-    throw Error(ErrorCode::bad_image, message("{}: its metadata cannot be read or written: {}", display(file), error.what()));
+    throw Error(ErrorCode::bad_image,
+                message("{}: its metadata cannot be read or written: {}", display(file), error.what()));
   }
 }
 
@@ -81,15 +80,19 @@ void set_or_erase(Exiv2::XmpData& xmp, const char* key, const std::string& text)
 }
 
 // Everything but our own three fields, as text: what must not change.
-std::string other_metadata(const Exiv2::Image& image) {
+std::string other_fields(const Exiv2::XmpData& xmp) {
   std::string all;
-  for (const auto& item : image.exifData()) all += item.key() + '=' + item.toString() + '\n';
-  for (const auto& item : image.iptcData()) all += item.key() + '=' + item.toString() + '\n';
-  for (const auto& item : image.xmpData()) {
+  for (const auto& item : xmp) {
     const std::string key = item.key();
     if (key != kDescription && key != kOurs && key != kBefore) all += key + '=' + item.toString() + '\n';
   }
-  return all + image.comment();
+  return all;
+}
+std::string other_metadata(const Exiv2::Image& image) {
+  std::string all = image.comment() + '\n';
+  for (const auto& item : image.exifData()) all += item.key() + '=' + item.toString() + '\n';
+  for (const auto& item : image.iptcData()) all += item.key() + '=' + item.toString() + '\n';
+  return all + other_fields(image.xmpData());
 }
 
 // The file that carries a picture's description, and whether it is a sidecar.
@@ -110,8 +113,7 @@ Carrier carrier_of(const std::filesystem::path& picture) {
 class Replacement {
  public:
   explicit Replacement(const std::filesystem::path& file) : file_(file), copy_(file.string() + ".gaze-new") {
-    const Bytes bytes = std::filesystem::exists(file) ? read_file(file, limits().image_file_bytes) : Bytes();
-    write_file_atomically(copy_, bytes);
+    write_file_atomically(copy_, read_file(file, limits().image_file_bytes));
   }
   Replacement(const Replacement&) = delete;
   Replacement& operator=(const Replacement&) = delete;
@@ -127,7 +129,8 @@ class Replacement {
     if (good && ::stat(file_.c_str(), &old) == 0) {
       const timespec times[2] = {old.st_atim, old.st_mtim};
       good = ::fchmod(descriptor, old.st_mode & 07777) == 0 && ::futimens(descriptor, times) == 0;
-      if (good && ::fchown(descriptor, old.st_uid, old.st_gid) != 0) good = errno == EPERM;  // another's file: stays ours
+      if (good && ::fchown(descriptor, old.st_uid, old.st_gid) != 0)
+        good = errno == EPERM;  // another's file: stays ours
     }
     good = good && ::fsync(descriptor) == 0;
     if (descriptor >= 0) ::close(descriptor);
@@ -143,7 +146,8 @@ class Replacement {
 };
 
 [[noreturn]] void refuse_change(const std::filesystem::path& file) {
-  throw Error(ErrorCode::bad_image, message("{}: writing the description would change more than that; left as it is", display(file)));
+  throw Error(ErrorCode::bad_image,
+              message("{}: writing the description would change more than that; left as it is", display(file)));
 }
 
 bool same_pixels(const std::filesystem::path& a, const std::filesystem::path& b) {
@@ -151,35 +155,73 @@ bool same_pixels(const std::filesystem::path& a, const std::filesystem::path& b)
   return first.width == second.width && first.height == second.height && first.rgb == second.rgb;
 }
 
-// Runs `change` on the XMP of a copy of the carrier, checks the copy, and puts it in place.
-void replace_metadata(const std::filesystem::path& picture, const Carrier& carrier,
-                      const std::function<void(Exiv2::XmpData&)>& change) {
-  if (carrier.sidecar && !std::filesystem::exists(carrier.file)) {
-    guarded(carrier.file, [&] { Exiv2::ImageFactory::create(Exiv2::ImageType::xmp, carrier.file.string())->writeMetadata(); });
+using Change = std::function<void(Exiv2::XmpData&)>;
+
+bool same_description(const Exiv2::XmpData& a, const Exiv2::XmpData& b) {
+  for (const char* key : {kDescription, kOurs, kBefore}) {
+    if (text_of(a, key) != text_of(b, key)) return false;
   }
-  const Replacement copy(carrier.file);
-  const std::string others = other_metadata(*open_metadata(carrier.file));
+  return true;
+}
+
+// Runs `change` on the metadata of a copy, reads the copy back, and puts it in the picture's place.
+void change_picture(const std::filesystem::path& picture, const Change& change) {
+  const Replacement copy(picture);
+  const std::string others = other_metadata(*open_metadata(picture));
   Exiv2::XmpData expected;
   {
     auto image = open_metadata(copy.path());
-    guarded(carrier.file, [&] {
+    guarded(picture, [&] {
       change(image->xmpData());
       image->writeMetadata();
     });
     expected = image->xmpData();
   }
   const auto written = open_metadata(copy.path());
-  for (const char* key : {kDescription, kOurs, kBefore}) {
-    if (text_of(written->xmpData(), key) != text_of(expected, key)) refuse_change(picture);
+  if (!same_description(written->xmpData(), expected) || other_metadata(*written) != others ||
+      !same_pixels(picture, copy.path())) {
+    refuse_change(picture);
   }
-  if (other_metadata(*written) != others) refuse_change(picture);
-  if (!carrier.sidecar && !same_pixels(picture, copy.path())) refuse_change(picture);
   copy.commit();
 }
 
+// A sidecar is an XMP packet and nothing else.
+Exiv2::XmpData read_sidecar(const std::filesystem::path& sidecar) {
+  prepare_exiv2();
+  Exiv2::XmpData xmp;
+  if (!std::filesystem::exists(sidecar)) return xmp;
+  const std::string packet = read_text_file(sidecar, limits().image_file_bytes);
+  if (Exiv2::XmpParser::decode(xmp, packet) != 0) {
+    throw Error(ErrorCode::bad_image, message("{}: not an XMP sidecar", display(sidecar)));
+  }
+  return xmp;
+}
+
+// An empty one disappears: it was ours alone.
+void change_sidecar(const std::filesystem::path& sidecar, const Change& change) {
+  Exiv2::XmpData xmp = read_sidecar(sidecar);
+  const std::string others = other_fields(xmp);
+  change(xmp);
+  if (xmp.empty()) {
+    std::filesystem::remove(sidecar);
+    return;
+  }
+  std::string packet;
+  Exiv2::XmpData again;
+  const auto format = Exiv2::XmpParser::useCompactFormat | Exiv2::XmpParser::omitPacketWrapper;
+  if (Exiv2::XmpParser::encode(packet, xmp, format) != 0 || Exiv2::XmpParser::decode(again, packet) != 0 ||
+      !same_description(xmp, again) || other_fields(again) != others) {
+    refuse_change(sidecar);
+  }
+  write_file_atomically(sidecar, packet);
+}
+
+void change_description(const std::filesystem::path& picture, const Carrier& carrier, const Change& change) {
+  carrier.sidecar ? change_sidecar(carrier.file, change) : change_picture(picture, change);
+}
+
 Exiv2::XmpData xmp_of(const Carrier& carrier) {
-  if (carrier.sidecar && !std::filesystem::exists(carrier.file)) return {};
-  return open_metadata(carrier.file)->xmpData();
+  return carrier.sidecar ? read_sidecar(carrier.file) : open_metadata(carrier.file)->xmpData();
 }
 
 }  // namespace
@@ -193,7 +235,7 @@ DescriptionResult write_description(const std::filesystem::path& picture, const 
   if (before == text) return {DescriptionChange::unchanged, carrier.file, before};
   if (persons && !options.force) return {DescriptionChange::kept, carrier.file, before};
   if (!options.dry_run) {
-    replace_metadata(picture, carrier, [&](Exiv2::XmpData& data) {
+    change_description(picture, carrier, [&](Exiv2::XmpData& data) {
       set_or_erase(data, kDescription, text);
       set_or_erase(data, kOurs, text);
       if (persons) set_or_erase(data, kBefore, before);
@@ -210,13 +252,11 @@ DescriptionResult undo_description(const std::filesystem::path& picture, const D
   const bool edited = before != ours;
   if (!options.dry_run) {
     const std::string previous = text_of(xmp, kBefore);
-    replace_metadata(picture, carrier, [&](Exiv2::XmpData& data) {
+    change_description(picture, carrier, [&](Exiv2::XmpData& data) {
       if (!edited) set_or_erase(data, kDescription, previous);
       set_or_erase(data, kOurs, {});
       set_or_erase(data, kBefore, {});
     });
-    // A sidecar that holds nothing any more was ours alone.
-    if (carrier.sidecar && xmp_of(carrier).empty()) std::filesystem::remove(carrier.file);
   }
   return {edited ? DescriptionChange::kept : DescriptionChange::written, carrier.file, before};
 }

@@ -27,7 +27,8 @@ struct DescriptionOptions {
 // Puts `text` (UTF-8) into `picture`. A text that Gaze wrote before is replaced; one that a person wrote or changed is
 // kept unless forced. The new file is written aside, read back (text there, all other metadata and every pixel as
 // before), then renamed over the old one; file times and permissions stay.
-// Errors: not_found, bad_image (not a picture, or its metadata are damaged), disk_full. The picture is whole after each.
+// Errors: not_found, bad_image (not a picture, or its metadata are damaged), disk_full. The picture is whole after
+// each.
 DescriptionResult write_description(const std::filesystem::path& picture, const std::string& text,
                                     const DescriptionOptions& options = {});
 

@@ -1,12 +1,12 @@
 #include "media/xmp.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <fstream>
 
 #include <exiv2/exiv2.hpp>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
