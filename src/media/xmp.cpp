@@ -173,6 +173,7 @@ void change_picture(const std::filesystem::path& picture, const Change& change) 
     auto image = open_metadata(copy.path());
     guarded(picture, [&] {
       change(image->xmpData());
+      if (image->xmpData().empty()) image->clearXmpPacket();  // else exiv2 keeps the old one in WebP files
       image->writeMetadata();
     });
     expected = image->xmpData();
