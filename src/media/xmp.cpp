@@ -3,7 +3,7 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
-#include <optional>
+#include <set>
 
 #include <exiv2/exiv2.hpp>
 #include <fcntl.h>
@@ -79,6 +79,12 @@ void set_or_erase(Exiv2::XmpData& xmp, const char* key, const std::string& text)
   }
 }
 
+// Where things lie in a TIFF file changes with every writing and says nothing.
+bool is_layout(const std::string& tag) {
+  static const std::set<std::string> names{"StripOffsets", "TileOffsets", "XMLPacket", "ExifTag", "GPSTag", "SubIFDs"};
+  return names.contains(tag);
+}
+
 // Everything but our own three fields, as text: what must not change.
 std::string other_fields(const Exiv2::XmpData& xmp) {
   std::string all;
@@ -90,7 +96,9 @@ std::string other_fields(const Exiv2::XmpData& xmp) {
 }
 std::string other_metadata(const Exiv2::Image& image) {
   std::string all = image.comment() + '\n';
-  for (const auto& item : image.exifData()) all += item.key() + '=' + item.toString() + '\n';
+  for (const auto& item : image.exifData()) {
+    if (!is_layout(item.tagName())) all += item.key() + '=' + item.toString() + '\n';
+  }
   for (const auto& item : image.iptcData()) all += item.key() + '=' + item.toString() + '\n';
   return all + other_fields(image.xmpData());
 }
