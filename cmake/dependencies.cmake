@@ -17,6 +17,7 @@ pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(TIFF REQUIRED IMPORTED_TARGET libtiff-4)
 pkg_check_modules(HEIF REQUIRED IMPORTED_TARGET libheif)
 pkg_check_modules(SIXEL REQUIRED IMPORTED_TARGET libsixel)           # pictures in terminals
+pkg_check_modules(EXIV2 REQUIRED IMPORTED_TARGET exiv2)             # captions written into pictures (XMP)
 pkg_check_modules(PANGOCAIRO REQUIRED IMPORTED_TARGET pangocairo)  # contact sheets, captions under pictures
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)    # Unicode
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
