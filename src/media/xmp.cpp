@@ -181,7 +181,10 @@ void change_picture(const std::filesystem::path& picture, const Change& change) 
     auto image = open_metadata(copy.path());
     guarded(picture, [&] {
       change(image->xmpData());
-      if (image->xmpData().empty()) image->clearXmpPacket();  // else exiv2 keeps the old one in WebP files
+      if (image->xmpData().empty()) {  // else exiv2 keeps the old packet in WebP files
+        image->clearXmpPacket();
+        image->writeXmpFromPacket(false);
+      }
       image->writeMetadata();
     });
     expected = image->xmpData();
