@@ -7,15 +7,19 @@
 
 #include "base/error.h"
 #include "base/message.h"
+#include "models/chinese_clip/chinese_clip.h"
 #include "models/clip/clip.h"
 #include "models/gaze_mini/captioner.h"
 #include "models/gaze_mini/gaze_mini.h"
+#include "models/siglip/siglip.h"
 
 namespace gaze {
 namespace {
 
 constexpr std::array kDualEncoders{
     DualEncoderFamily{"CLIPModel", "clip", load_clip},
+    DualEncoderFamily{"ChineseCLIPModel", "chinese_clip", load_chinese_clip},
+    DualEncoderFamily{"SiglipModel", "siglip", load_siglip},
     DualEncoderFamily{"GazeMiniModel", "gaze_mini", load_gaze_mini},
 };
 

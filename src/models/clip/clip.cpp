@@ -6,9 +6,6 @@
 #include "models/batches.h"
 #include "models/clip/text_tower.h"
 #include "models/clip/vision_tower.h"
-#include "ops/elementwise.h"
-#include "ops/norm.h"
-#include "ops/scratch.h"
 
 namespace gaze {
 namespace {
@@ -56,34 +53,20 @@ class Clip final : public DualEncoder {
 
   Tensor encode_images(const Tensor& pixels) const override {
     GAZE_CHECK(vision_model_);
-    const std::int64_t count = pixels.size(0);
-    Tensor embeds = Tensor::empty({count, info_.dimension}, DType::f32);
-    for (std::int64_t begin = 0; begin < count; begin += kImagesTogether) {
-      const std::int64_t end = std::min(count, begin + kImagesTogether);
-      Scratch::Frame frame;
-      Tensor pooled = frame.tensor({end - begin, vision_model_->config().encoder.hidden_size}, DType::f32);
-      Tensor some = embeds.rows(begin, end);
-      vision_model_->pool(pixels.rows(begin, end), pooled);
-      (*visual_projection_)(pooled, some);
-    }
-    l2_normalize(embeds);
-    return embeds;
+    return encode_image_groups(pixels, vision_model_->config().encoder.hidden_size, info_.dimension,
+                               [&](const Tensor& some, Tensor& pooled, Tensor& embeds) {
+                                 vision_model_->pool(some, pooled);
+                                 (*visual_projection_)(pooled, embeds);
+                               });
   }
 
   Tensor encode_texts(std::span<const std::vector<TokenId>> texts) const override {
     GAZE_CHECK(text_model_);
-    Tensor embeds = Tensor::empty({static_cast<std::int64_t>(texts.size()), info_.dimension}, DType::f32);
-    for_texts_by_length(texts, [&](auto group, auto places) {
-      const auto count = static_cast<std::int64_t>(group.size());
-      Scratch::Frame frame;
-      Tensor pooled = frame.tensor({count, text_model_->config().encoder.hidden_size}, DType::f32);
-      Tensor some = frame.tensor({count, info_.dimension}, DType::f32);
-      text_model_->pool(group, pooled);
-      (*text_projection_)(pooled, some);
-      scatter_rows(some, places, embeds);
-    });
-    l2_normalize(embeds);
-    return embeds;
+    return encode_text_groups(texts, text_model_->config().encoder.hidden_size, info_.dimension,
+                              [&](TextGroup some, Tensor& pooled, Tensor& embeds) {
+                                text_model_->pool(some, pooled);
+                                (*text_projection_)(pooled, embeds);
+                              });
   }
 
  private:

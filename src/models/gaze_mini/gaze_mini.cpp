@@ -7,9 +7,6 @@
 #include "models/gaze_mini/captioner.h"
 #include "models/gaze_mini/picture_network.h"
 #include "models/gaze_mini/text_tower.h"
-#include "ops/elementwise.h"
-#include "ops/norm.h"
-#include "ops/scratch.h"
 #include "weights/dequantized_source.h"
 
 namespace gaze {
@@ -50,30 +47,22 @@ class GazeMini final : public DualEncoder {
 
   Tensor encode_images(const Tensor& pixels) const override {
     GAZE_CHECK(vision_model_);
-    Tensor embeds = Tensor::empty({pixels.size(0), info_.dimension}, DType::f32), no_map;
-    Scratch::Frame frame;
-    Tensor pooled = frame.tensor({pixels.size(0), vision_model_->config().hidden_size}, DType::f32);
-    vision_model_->run(pixels, pooled, no_map);
-    (*visual_norm_)(pooled, pooled);
-    (*visual_projection_)(pooled, embeds);
-    l2_normalize(embeds);
-    return embeds;
+    return encode_image_groups(pixels, vision_model_->config().hidden_size, info_.dimension,
+                               [&](const Tensor& some, Tensor& pooled, Tensor& embeds) {
+                                 Tensor no_map;
+                                 vision_model_->run(some, pooled, no_map);
+                                 (*visual_norm_)(pooled, pooled);
+                                 (*visual_projection_)(pooled, embeds);
+                               });
   }
 
   Tensor encode_texts(std::span<const std::vector<TokenId>> texts) const override {
     GAZE_CHECK(text_model_);
-    Tensor embeds = Tensor::empty({static_cast<std::int64_t>(texts.size()), info_.dimension}, DType::f32);
-    for_texts_by_length(texts, [&](auto group, auto places) {
-      const auto count = static_cast<std::int64_t>(group.size());
-      Scratch::Frame frame;
-      Tensor pooled = frame.tensor({count, text_model_->config().encoder.hidden_size}, DType::f32);
-      Tensor some = frame.tensor({count, info_.dimension}, DType::f32);
-      text_model_->pool(group, pooled);
-      (*text_projection_)(pooled, some);
-      scatter_rows(some, places, embeds);
-    });
-    l2_normalize(embeds);
-    return embeds;
+    return encode_text_groups(texts, text_model_->config().encoder.hidden_size, info_.dimension,
+                              [&](TextGroup some, Tensor& pooled, Tensor& embeds) {
+                                text_model_->pool(some, pooled);
+                                (*text_projection_)(pooled, embeds);
+                              });
   }
 
  private:
