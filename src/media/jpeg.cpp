@@ -107,7 +107,8 @@ JpegReader::JpegReader(std::span<const std::byte> file, const std::string& name,
 
   if (at_least > 0) {
     const auto side = std::min(info.image_width, info.image_height);
-    while (info.scale_denom < 8 && side / (info.scale_denom * 2) >= static_cast<unsigned>(at_least)) {
+    const auto scaled = [side](unsigned by) { return (side + by - 1) / by; };  // libjpeg rounds up
+    while (info.scale_denom < 8 && scaled(info.scale_denom * 2) >= static_cast<unsigned>(at_least)) {
       info.scale_denom *= 2;
     }
   }
