@@ -1,6 +1,6 @@
 # The doors to the build. On a fresh Debian 12: `make demo`, `make test`. Everything else is optional.
 .DEFAULT_GOAL := build
-.PHONY: help deps build demo test test-sanitized soak lint format bench fuzz train install clean
+.PHONY: help deps build demo test test-sanitized soak check-clients soak-pull bench-clients lint format bench fuzz train install clean
 PREFIX ?= /usr/local
 
 help: ## this list
@@ -27,6 +27,20 @@ soak: build ## kill the indexer 200 times
 FUZZ_SECONDS ?= 60
 fuzz: deps ## run every fuzz target for FUZZ_SECONDS (needs clang)
 	@cmake --preset fuzz -DGAZE_FUZZ_SECONDS=$(FUZZ_SECONDS) >/dev/null && cmake --build --preset fuzz --target fuzz
+
+CLIENTS_VENV ?= $(HOME)/.cache/gaze-check-clients
+check-clients: build ## compare what we send with the official Python clients (installs them from PyPI in a venv)
+	@test -x $(CLIENTS_VENV)/bin/python || python3 -m venv $(CLIENTS_VENV)
+	@$(CLIENTS_VENV)/bin/pip install -q openai==3.54.0 google-genai==3.4.0
+	@cmake --build --preset release --target gaze_client_calls
+	@$(CLIENTS_VENV)/bin/python -B tests/providers/check_clients.py build/tests/providers/gaze_client_calls
+
+soak-pull: build ## kill a download 1,000 times and look at its bytes each time
+	@python3 -B tests/providers/soak_pull.py build/tests/providers/gaze_pull_once 1000
+
+bench-clients: build ## first byte, pictures at once and memory of an upload, as JSON
+	@cmake --build --preset release --target gaze_client_figures
+	@build/tests/providers/gaze_client_figures build
 
 lint: deps ## clang-format, clang-tidy, layers, messages
 	@tools/lint

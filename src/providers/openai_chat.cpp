@@ -64,14 +64,17 @@ OrderedJson message_json(const ChatMessage& message, const std::string& detail) 
   return json;
 }
 
-// Models before the reasoning ones; every later one refuses max_tokens.
-bool takes_max_tokens(const std::string& model) {
-  return model.starts_with("gpt-3.5") || model.starts_with("gpt-4") || model.starts_with("chatgpt-4o") ||
-         model.starts_with("gpt-35");  // Azure's spelling
+// o1, o3 …, gpt-5 and what follows refuse max_tokens. Azure's deployments have names of their own: those that do not
+// begin like such a model take max_tokens.
+bool is_reasoning_model(const std::string& model) {
+  const auto digit = [&](std::size_t at) {
+    return model.size() > at && model[at] >= '0' && model[at] <= '9' ? model[at] : '\0';
+  };
+  return (model.starts_with("o") && digit(1)) || (model.starts_with("gpt-") && digit(4) >= '5');
 }
 
 void add_options(OrderedJson& body, const ChatRequest& request, const std::string& model, bool official) {
-  body[official && !takes_max_tokens(model) ? "max_completion_tokens" : "max_tokens"] = request.max_tokens;
+  body[official && is_reasoning_model(model) ? "max_completion_tokens" : "max_tokens"] = request.max_tokens;
   if (request.temperature) body["temperature"] = *request.temperature;
   if (request.top_p) body["top_p"] = *request.top_p;
   if (request.seed) body["seed"] = *request.seed;

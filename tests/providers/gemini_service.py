@@ -158,8 +158,9 @@ def upload_start(request):
         name = f"files/upload{len(files)}"
         files[name] = {"size": int(headers["X-Goog-Upload-Header-Content-Length"]),
                        "type": headers["X-Goog-Upload-Header-Content-Type"], "data": bytearray(), "polls": 0}
-    # The real service names its public host here; clients go where they were told to (see the test).
-    return 200, {"X-Goog-Upload-URL": f"https://upload.example/upload-session/{name}?upload_id=7",
+    # The real service names its public host, whatever host it was reached by: here the other origin.
+    other = f"http://127.0.0.1:{request.server.other_port}"
+    return 200, {"X-Goog-Upload-URL": f"{other}/upload-session/{name}?upload_id=7",
                  "X-Goog-Upload-Status": "active"}, {}
 
 

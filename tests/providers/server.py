@@ -7,6 +7,8 @@ POST /__control/faults [{…}] makes the next requests whose path begins with "p
   redirect               a 302 (or "status") to it   split     sizes of the pieces the answer is written in, repeated
   cut                    close after so many bytes   pause     seconds between the pieces
   length                 a false Content-Length      close     close at once, without an answer
+  corrupt                one byte of the answer      extra     so many bytes more than there are
+  ignore_range           the whole file, always
 GET /__control/requests gives what came since the last call: method, path, query, headers, body (base64), port.
 Ends when its standard input does, so that no server outlives its test.
 """
@@ -20,6 +22,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import gemini_service
+import hub_service
 import openai_service
 
 lock = threading.Lock()
@@ -38,7 +41,9 @@ def route(request):
         return gemini_service.serve(request)
     if path == "/files/picture.png":
         return storage(request)
-    return 404, {}, {"error": "not here"}
+    if path.startswith("/api/v1/models/"):
+        return hub_service.serve_modelscope(request)
+    return hub_service.serve(request)
 
 
 def storage(request):
@@ -86,6 +91,7 @@ class Handler(BaseHTTPRequestHandler):
                 fault["times"] = fault.get("times", 1) - 1
                 if fault["times"] == 0:
                     faults.remove(fault)
+        self.fault = fault
         if fault.get("close"):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -104,6 +110,9 @@ class Handler(BaseHTTPRequestHandler):
             text = "".join(self.event(item) for item in body)
             self.answer(status, {"Content-Type": "text/event-stream", **headers}, text.encode(), fault)
         elif isinstance(body, bytes):
+            if "corrupt" in fault and body:
+                body = body[:-1] + bytes([body[-1] ^ 1])
+            body += b"x" * fault.get("extra", 0)
             self.answer(status, headers, body, fault)
         else:
             text = json.dumps(body, ensure_ascii=False)
@@ -177,6 +186,8 @@ class Server(ThreadingHTTPServer):
 
 def main():
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
+    for one, other in (servers, servers[::-1]):
+        one.other_port = other.server_port
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print(*(server.server_port for server in servers), flush=True)
