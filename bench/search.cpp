@@ -27,6 +27,7 @@ namespace {
 
 constexpr int kDimension = 512;
 constexpr int kRuns = 11;
+const ModelKey kModel{"bench", "none"};
 
 // Unit vectors whose cosines spread as those of CLIP pictures do: a common part, and a part of each one's own.
 class Vectors {
@@ -136,20 +137,20 @@ OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
   OrderedJson result{{"pictures", pictures}};
   {
     Library library = Library::create(path);
-    const auto model = library.use_model("bench", kDimension);
+    const auto model = library.use_model(kModel, kDimension);
     result["store_s"] =
         milliseconds([&] {
           for (std::int64_t begin = 0; begin < pictures; begin += 1000) {
             std::vector<NewPicture> batch;
             for (std::int64_t id = begin; id < std::min(begin + 1000, pictures); ++id) {
               const std::string name = "/pictures/holiday/" + std::to_string(id) + ".jpg";
-              batch.push_back({content_hash(as_blob(name)), 4000, 3000, vectors.make(id), {{name, {}, 1, 1}}});
+              batch.push_back({content_hash(as_blob(name)), {4000, 3000}, vectors.make(id), {{name, {}, 1, 1}}});
             }
             library.store(model, batch);
           }
         }) /
         1000;
-    VectorSearch search(library, "bench");
+    VectorSearch search(library, kModel);
     result["first_search_makes_scan_file_ms"] = milliseconds([&] { search.search(vectors.make(-1), 5); });
     for (const std::int64_t top_k : {std::int64_t{5}, std::int64_t{100}, pictures}) {
       std::vector<double> times;
@@ -164,7 +165,7 @@ OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
   for (int run = 0; run < kRuns; ++run) {
     opens.push_back(milliseconds([&] {
       Library library = Library::open(path);
-      VectorSearch(library, "bench").search(vectors.make(-100 - run), 5);
+      VectorSearch(library, kModel).search(vectors.make(-100 - run), 5);
     }));
   }
   result["open_and_search_ms"] = median(opens);

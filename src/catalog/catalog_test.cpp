@@ -60,11 +60,12 @@ ContentHash hash_of(unsigned seed) {
 }
 
 constexpr int kDimension = 24;
+const ModelKey kModel{"m", "weights of m"};
 
 // The picture of number `seed`, at /pictures/SEED.jpg.
 NewPicture picture(unsigned seed, std::vector<PictureFile> files = {}) {
   if (files.empty()) files = {{"/pictures/" + std::to_string(seed) + ".jpg", {}, 100, 200}};
-  return {hash_of(seed), 640, 480, random_vector(kDimension, seed), std::move(files)};
+  return {hash_of(seed), {640, 480}, random_vector(kDimension, seed), std::move(files)};
 }
 
 std::vector<NewPicture> pictures(unsigned begin, unsigned end) {
@@ -89,15 +90,15 @@ TEST_F(Catalog, RemembersPicturesUnderSeveralModels) {
   const std::string odd = "/pictures/\xff\xfe odd.jpg";  // not UTF-8
   {
     Library library = Library::create(folder_ / "new" / "folder" / "library.db");
-    const auto small = library.use_model("small", kDimension);
-    const auto large = library.use_model("large", 2 * kDimension);
+    const auto small = library.use_model({"small", "s"}, kDimension);
+    const auto large = library.use_model({"large", "l"}, 2 * kDimension);
     library.store(small, std::vector{picture(1, {{odd, "odd.jpg", 5, 6}, {"/pictures/copy.jpg", {}, 5, 7}})});
     EXPECT_TRUE(library.find_picture(odd, small)->has_vector);
     EXPECT_FALSE(library.find_picture(odd, large)->has_vector);
     EXPECT_FALSE(library.find_content(hash_of(1), large)->has_vector);
   }
   Library library = Library::open(folder_ / "new" / "folder" / "library.db");
-  const auto small = library.find_model("small");
+  const auto small = library.find_model({"a new name", "s"});
   ASSERT_TRUE(small);
   EXPECT_EQ(small->dimension, kDimension);
   const auto known = library.find_picture(odd, *small);
@@ -106,7 +107,7 @@ TEST_F(Catalog, RemembersPicturesUnderSeveralModels) {
   EXPECT_EQ(known->modified_ns, 6);
   EXPECT_FALSE(library.find_picture("/pictures/other.jpg", *small));
   EXPECT_FALSE(library.find_content(hash_of(2), *small));
-  EXPECT_FALSE(library.find_model("other"));
+  EXPECT_FALSE(library.find_model({"small", "other"}));
 
   const auto stats = library.stats();
   EXPECT_EQ(stats.pictures, 2);
@@ -120,12 +121,28 @@ TEST_F(Catalog, RemembersPicturesUnderSeveralModels) {
   library.check({});
 }
 
+TEST_F(Catalog, RemembersWhatTheCameraSaid) {
+  Library library = Library::create(path());
+  const auto model = library.use_model(kModel, kDimension);
+  auto known = picture(1), unknown = picture(2);
+  known.facts = {30, 40, "2024-05-01T18:30:00", "Canon EOS R5", -33.85, 151.2};
+  library.store(model, std::vector{known, unknown});
+  const auto stored = library.pictures_under("/");
+  ASSERT_EQ(stored.size(), 2u);
+  EXPECT_EQ(stored[0].facts.taken, "2024-05-01T18:30:00");
+  EXPECT_EQ(stored[0].facts.camera, "Canon EOS R5");
+  EXPECT_EQ(stored[0].facts.latitude, -33.85);
+  EXPECT_EQ(stored[0].facts.longitude, 151.2);
+  EXPECT_EQ(stored[1].facts.taken, "");
+  EXPECT_FALSE(stored[1].facts.latitude);
+}
+
 TEST_F(Catalog, KeepsAContentAsLongAsAFileHoldsIt) {
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   library.store(model, pictures(1, 4));
   // 1.jpg now holds what 2.jpg holds: content 1 is forgotten with its vector.
-  library.store(model, std::vector<NewPicture>{{hash_of(2), 640, 480, {}, {{"/pictures/1.jpg", {}, 9, 9}}}});
+  library.store(model, std::vector<NewPicture>{{hash_of(2), {640, 480}, {}, {{"/pictures/1.jpg", {}, 9, 9}}}});
   EXPECT_FALSE(library.find_content(hash_of(1), model));
   EXPECT_EQ(library.stats().vectors.at("m"), 2);
   library.remove(std::vector{library.find_picture("/pictures/2.jpg", model)->id});
@@ -138,7 +155,7 @@ TEST_F(Catalog, KeepsAContentAsLongAsAFileHoldsIt) {
 
 TEST_F(Catalog, NamesThePicturesBelowAFolder) {
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   std::vector<PictureFile> files;
   for (const char* name : {"/a", "/a/b.jpg", "/a/c/d.jpg", "/a.jpg", "/a0", "/ab/c.jpg"}) files.push_back({name});
   library.store(model, std::vector{picture(1, files)});
@@ -154,9 +171,9 @@ TEST_F(Catalog, NamesThePicturesBelowAFolder) {
 
 TEST_F(Catalog, FindsWhatBruteForceFindsAndFollowsChanges) {
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   const auto query = random_vector(kDimension, 1000);
-  VectorSearch search(library, "m");
+  VectorSearch search(library, kModel);
   EXPECT_EQ(error_of([&] { search.search(query, 5); }).code(), ErrorCode::library_empty);
 
   const auto expected = [&](const std::vector<unsigned>& seeds, std::size_t top_k) {
@@ -186,25 +203,40 @@ TEST_F(Catalog, FindsWhatBruteForceFindsAndFollowsChanges) {
 
   // Another process, with and without the scan file, and with a damaged one.
   EXPECT_TRUE(fs::exists(scan_file(path(), model.id)));
-  EXPECT_EQ(paths(VectorSearch(library, "m").search(query, 7)), expected(seeds, 7));
+  EXPECT_EQ(paths(VectorSearch(library, kModel).search(query, 7)), expected(seeds, 7));
   write_file_atomically(scan_file(path(), model.id), std::string("damaged"));
-  EXPECT_EQ(paths(VectorSearch(library, "m").search(query, 7)), expected(seeds, 7));
+  EXPECT_EQ(paths(VectorSearch(library, kModel).search(query, 7)), expected(seeds, 7));
   fs::remove(scan_file(path(), model.id));
-  EXPECT_EQ(paths(VectorSearch(library, "m").search(query, 7)), expected(seeds, 7));
+  EXPECT_EQ(paths(VectorSearch(library, kModel).search(query, 7)), expected(seeds, 7));
 
-  EXPECT_EQ(error_of([&] { search.search(std::vector<float>(3), 5); }).code(), ErrorCode::usage);
-  EXPECT_EQ(error_of([&] { library.use_model("m", 3); }).code(), ErrorCode::usage);
-  const Error empty = error_of([&] { VectorSearch(library, "other").search(query, 5); });
+  const Error empty = error_of([&] { VectorSearch(library, {"other", "o"}).search(query, 5); });
   EXPECT_EQ(empty.code(), ErrorCode::library_empty);
   EXPECT_THAT(empty.hint(), HasSubstr("--model other"));
 }
 
+TEST_F(Catalog, OtherWeightsUnderTheSameNameBeginAnew) {
+  Library library = Library::create(path());
+  const auto before = library.use_model(kModel, kDimension);
+  library.store(before, pictures(0, 5));
+  EXPECT_EQ(library.use_model({"another name", kModel.weights}, kDimension).id, before.id);
+  EXPECT_EQ(library.stats().vectors.at("m"), 5);
+
+  const ModelKey retrained{"m", "other weights"};
+  EXPECT_EQ(error_of([&] { VectorSearch(library, retrained).search(random_vector(kDimension, 1), 5); }).code(),
+            ErrorCode::library_empty);
+  const auto after = library.use_model(retrained, kDimension);
+  EXPECT_GT(after.revision, before.revision);
+  EXPECT_EQ(library.stats().vectors, (std::map<std::string, std::int64_t>{{"m", 0}}));
+  EXPECT_FALSE(library.find_picture("/pictures/1.jpg", after)->has_vector);
+  library.check({});
+}
+
 TEST_F(Catalog, TwoFilesWithTheSameContentAreTwoResults) {
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   library.store(model, pictures(1, 50));
   library.store(model, std::vector{picture(60, {{"/b.jpg"}, {"/a.jpg"}, {"/c.jpg"}})});
-  VectorSearch search(library, "m");
+  VectorSearch search(library, kModel);
   const auto query = random_vector(kDimension, 60);
   EXPECT_THAT(paths(search.search(query, 2)), ElementsAre("/a.jpg", "/b.jpg"));
   EXPECT_EQ(search.search(query, 100).size(), 52u);
@@ -213,10 +245,10 @@ TEST_F(Catalog, TwoFilesWithTheSameContentAreTwoResults) {
 
 TEST_F(Catalog, ASearchSeesOneStateWhileAnotherProcessWrites) {
   Library writer = Library::create(path());
-  const auto model = writer.use_model("m", kDimension);
+  const auto model = writer.use_model(kModel, kDimension);
   writer.store(model, pictures(0, 20));
   Library reader = Library::open(path());
-  VectorSearch search(reader, "m");
+  VectorSearch search(reader, kModel);
   EXPECT_EQ(search.search(random_vector(kDimension, 5), 100).size(), 20u);
   writer.store(model, pictures(20, 40));
   EXPECT_EQ(search.search(random_vector(kDimension, 5), 100).size(), 40u);
@@ -250,28 +282,28 @@ TEST_F(Catalog, AnOldLibraryIsBroughtUpToDateWholeOrNotAtAll) {
   std::vector<const char*> steps(released.begin(), released.end());
   {
     Library library = Library::create(path());
-    library.store(library.use_model("m", kDimension), pictures(1, 10));
+    library.store(library.use_model(kModel, kDimension), pictures(1, 10));
   }
-  steps.push_back("ALTER TABLE contents ADD COLUMN taken TEXT; UPDATE contents SET taken = 'never'");
+  steps.push_back("ALTER TABLE contents ADD COLUMN mood TEXT; UPDATE contents SET mood = 'calm'");
   steps.push_back("CREATE TABLE tags (id INTEGER PRIMARY KEY); INSERT INTO nowhere VALUES (1)");
   {
     Database database(path(), Database::Mode::existing);
     EXPECT_EQ(error_of([&] { prepare_schema(database, steps); }).code(), ErrorCode::library_damaged);
-    EXPECT_FALSE(Query(database, "SELECT 1 FROM sqlite_schema WHERE sql LIKE '%taken%'").next());
+    EXPECT_FALSE(Query(database, "SELECT 1 FROM sqlite_schema WHERE sql LIKE '%mood%'").next());
   }
   Library::open(path()).check({});  // still the old one, whole
 
   steps.pop_back();
   Database database(path(), Database::Mode::existing);
   prepare_schema(database, steps);
-  Query query(database, "SELECT count(*) FROM contents WHERE taken = 'never'");
+  Query query(database, "SELECT count(*) FROM contents WHERE mood = 'calm'");
   ASSERT_TRUE(query.next());
   EXPECT_EQ(query.integer(0), 9);
 }
 
 TEST_F(Catalog, ALockedLibraryIsNamed) {
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   Database other(path(), Database::Mode::existing);
   const Transaction held(other, Transaction::Kind::write);
   EXPECT_EQ(error_of([&] { library.store(model, pictures(1, 2)); }).code(), ErrorCode::library_locked);
@@ -281,7 +313,7 @@ TEST_F(Catalog, ALockedLibraryIsNamed) {
 TEST_F(Catalog, AFullDiskIsAnErrorAndThenEverythingWorksAgain) {
   std::signal(SIGXFSZ, SIG_IGN);
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   library.store(model, pictures(0, 100));
 
   rlimit before{};
@@ -304,7 +336,7 @@ TEST_F(Catalog, AFullDiskIsAnErrorAndThenEverythingWorksAgain) {
 
 TEST_F(Catalog, PruneForgetsOnlyFilesThatAreGone) {
   Library library = Library::create(path());
-  const auto model = library.use_model("m", kDimension);
+  const auto model = library.use_model(kModel, kDimension);
   const fs::path here = folder_ / "here.jpg";
   write_file_atomically(here, std::string("x"));
   library.store(model, std::vector{picture(1, {{here}}), picture(2, {{folder_ / "gone.jpg"}}),
@@ -317,19 +349,19 @@ TEST_F(Catalog, PruneForgetsOnlyFilesThatAreGone) {
 
 TEST_F(Catalog, CheckNamesADamagedVector) {
   Library library = Library::create(path());
-  library.store(library.use_model("m", kDimension), pictures(1, 10));
+  library.store(library.use_model(kModel, kDimension), pictures(1, 10));
   Database(path(), Database::Mode::existing).run("UPDATE vectors SET vector = zeroblob(96) WHERE id = 3");
   const Error error = error_of([&] { library.check({}); });
   EXPECT_EQ(error.code(), ErrorCode::library_damaged);
   EXPECT_THAT(error.message(), HasSubstr("picture 3"));
   const auto query = random_vector(kDimension, 1);
-  EXPECT_EQ(error_of([&] { VectorSearch(library, "m").search(query, 5); }).code(), ErrorCode::library_damaged);
+  EXPECT_EQ(error_of([&] { VectorSearch(library, kModel).search(query, 5); }).code(), ErrorCode::library_damaged);
 }
 
 TEST_F(Catalog, DamagedBytesNeverDoMoreThanFail) {
   {
     Library library = Library::create(path());
-    library.store(library.use_model("m", kDimension), pictures(0, 300));
+    library.store(library.use_model(kModel, kDimension), pictures(0, 300));
   }
   const auto whole = read_text_file(path(), 1 << 24);
   std::mt19937 random(1);
@@ -343,9 +375,9 @@ TEST_F(Catalog, DamagedBytesNeverDoMoreThanFail) {
     write_file_atomically(path(), broken);
     try {
       Library library = Library::open(path());
-      VectorSearch(library, "m").search(random_vector(kDimension, 1), 1000);
+      VectorSearch(library, kModel).search(random_vector(kDimension, 1), 1000);
       library.list();
-      library.store(library.use_model("m", kDimension), pictures(300, 310));
+      library.store(library.use_model(kModel, kDimension), pictures(300, 310));
       library.check({});
     } catch (const Error& error) {
       ++failed;

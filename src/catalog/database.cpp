@@ -123,6 +123,10 @@ std::int64_t Query::integer(int column) const {
   return sqlite3_column_int64(statement_, column);
 }
 
+double Query::real(int column) const {
+  return sqlite3_column_double(statement_, column);
+}
+
 std::string Query::text(int column) const {
   const auto bytes = blob(column);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -153,8 +157,9 @@ void Query::bind(int index, std::span<const std::byte> blob) {
   if (code != SQLITE_OK) database_.fail(code);
 }
 
-void Query::bind(int index, std::nullptr_t) {
-  GAZE_CHECK(sqlite3_bind_null(statement_, index) == SQLITE_OK);
+void Query::bind(int index, const std::optional<double>& value) {
+  const int code = value ? sqlite3_bind_double(statement_, index, *value) : sqlite3_bind_null(statement_, index);
+  GAZE_CHECK(code == SQLITE_OK);
 }
 
 Transaction::Transaction(Database& database, Kind kind) : database_(database) {

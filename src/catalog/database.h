@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,15 +64,16 @@ class Query {
 
   // Columns of the current row, from 0; views live until the next step.
   std::int64_t integer(int column) const;
+  double real(int column) const;
   std::string text(int column) const;
   std::span<const std::byte> blob(int column) const;
   bool is_null(int column) const;
 
  private:
   void bind(int index, std::int64_t value);
+  void bind(int index, const std::optional<double>& value);
   void bind(int index, std::string_view text);
   void bind(int index, std::span<const std::byte> blob);
-  void bind(int index, std::nullptr_t);
 
   Database& database_;
   sqlite3_stmt* statement_;

@@ -56,13 +56,14 @@ std::filesystem::path scan_file(const std::filesystem::path& library, std::int64
   return path += ".scan-" + std::to_string(model);
 }
 
-std::optional<IndexedModel> Library::find_model(const std::string& name) {
+std::optional<IndexedModel> Library::find_model(const ModelKey& key) {
   const std::lock_guard lock(*mutex_);
-  return read_model(name);
+  return read_model(key);
 }
 
-std::optional<IndexedModel> Library::read_model(const std::string& name) {
-  Query query(*database_, "SELECT id, name, dimension, revision FROM models WHERE name = ?", std::string_view(name));
+std::optional<IndexedModel> Library::read_model(const ModelKey& key) {
+  Query query(*database_, "SELECT id, name, dimension, revision FROM models WHERE weights = ?",
+              std::string_view(key.weights));
   if (!query.next()) return {};
   return model_of(*database_, query);
 }
@@ -75,22 +76,24 @@ std::vector<IndexedModel> Library::models() {
   return models;
 }
 
-IndexedModel Library::use_model(const std::string& name, int dimension) {
-  const auto agreed = [&](const IndexedModel& model) {
-    if (model.dimension == dimension) return model;
-    throw Error(ErrorCode::usage,
-                message("{}: the vectors of {} have {} dimensions, this model makes {}", display(path()), name,
-                        model.dimension, dimension),
-                message("another model had that name: use a new library (--library) for this one"));
-  };
-  if (const auto model = find_model(name)) return agreed(*model);
-  {
-    const std::lock_guard lock(*mutex_);
-    Query(*database_, "INSERT INTO models (name, dimension, revision) VALUES (?, ?, 0) ON CONFLICT DO NOTHING",
-          std::string_view(name), std::int64_t{dimension})
-        .run();
-  }
-  return agreed(find_model(name).value());
+IndexedModel Library::use_model(const ModelKey& key, int dimension) {
+  const std::lock_guard lock(*mutex_);
+  if (const auto model = read_model(key)) return *model;
+  Transaction transaction(*database_, Transaction::Kind::write);
+  const std::string_view name = key.name, weights = key.weights;
+  Query(*database_, "DELETE FROM vectors WHERE model IN (SELECT id FROM models WHERE name = ? AND weights <> ?)", name,
+        weights)
+      .run();
+  Query(
+      *database_,
+      "INSERT INTO models (name, weights, dimension, revision) VALUES (?1, ?2, ?3, 0) ON CONFLICT (weights) DO NOTHING "
+      "ON CONFLICT (name) DO UPDATE SET weights = excluded.weights, dimension = excluded.dimension, "
+      "revision = revision + 1",
+      name, weights, std::int64_t{dimension})
+      .run();
+  const auto model = read_model(key);
+  transaction.commit();
+  return model.value();
 }
 
 std::optional<KnownPicture> Library::find_picture(const std::filesystem::path& path, const IndexedModel& model) {
@@ -114,7 +117,13 @@ std::optional<KnownContent> Library::find_content(const ContentHash& hash, const
 }
 
 StoredPicture Library::picture_of(const Query& row) {
-  return {row.integer(0), row.text(1), row.text(2), static_cast<int>(row.integer(3)), static_cast<int>(row.integer(4))};
+  PictureFacts facts{
+      static_cast<int>(row.integer(3)), static_cast<int>(row.integer(4)), row.text(5), row.text(6), {}, {}};
+  if (!row.is_null(7) && !row.is_null(8)) {
+    facts.latitude = row.real(7);
+    facts.longitude = row.real(8);
+  }
+  return {row.integer(0), row.text(1), row.text(2), std::move(facts)};
 }
 
 std::vector<StoredPicture> Library::pictures_under(const std::filesystem::path& path) {
@@ -122,19 +131,18 @@ std::vector<StoredPicture> Library::pictures_under(const std::filesystem::path& 
   // Everything below a folder sorts from "folder/" to before "folder0", the character after the slash.
   const std::string folder = path.native() == "/" ? "" : path.native();
   const std::string begin = folder + "/", end = folder + "0";
-  std::vector<StoredPicture> found;
-  Query query(*database_,
-              "SELECT pictures.id, path, given, width, height FROM pictures JOIN contents ON contents.id = content "
-              "WHERE path = ?1 OR (path >= ?2 AND path < ?3) ORDER BY path",
-              as_blob(path.native()), as_blob(begin), as_blob(end));
-  while (query.next()) found.push_back(picture_of(query));
-  return found;
+  return read_pictures("WHERE path = ?1 OR (path >= ?2 AND path < ?3) ORDER BY path", as_blob(path.native()),
+                       as_blob(begin), as_blob(end));
 }
 
 ContentId Library::store_content(const IndexedModel& model, const NewPicture& picture) {
   const std::span<const std::byte> hash(picture.hash);
-  Query(*database_, "INSERT INTO contents (hash, width, height) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", hash,
-        std::int64_t{picture.width}, std::int64_t{picture.height})
+  const PictureFacts& facts = picture.facts;
+  Query(*database_,
+        "INSERT INTO contents (hash, width, height, taken, camera, latitude, longitude) "
+        "VALUES (?, ?, ?, nullif(?, ''), nullif(?, ''), ?, ?) ON CONFLICT DO NOTHING",
+        hash, std::int64_t{facts.width}, std::int64_t{facts.height}, std::string_view(facts.taken),
+        std::string_view(facts.camera), facts.latitude, facts.longitude)
       .run();
   Query query(*database_, "SELECT id FROM contents WHERE hash = ?", hash);
   GAZE_CHECK(query.next());

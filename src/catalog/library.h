@@ -20,6 +20,13 @@ namespace gaze {
 
 using ContentId = std::int64_t;
 
+// The weights tell which model it is, the name is what people call it: a checkpoint folder has many names, and the
+// same name may have other weights tomorrow.
+struct ModelKey {
+  std::string name;
+  std::string weights;  // any text that is another one for other weights (tasks/weights_identity.h)
+};
+
 struct IndexedModel {
   std::int64_t id = 0;
   std::string name;
@@ -48,10 +55,18 @@ struct KnownPicture {
   bool has_vector = false;
 };
 
+// What is known of a picture beside its vectors.
+struct PictureFacts {
+  int width = 0, height = 0;  // upright
+  std::string taken;          // ISO 8601; empty: unknown
+  std::string camera;         // empty: unknown
+  std::optional<double> latitude, longitude;
+};
+
 // One picture to store: what it is, its vector under the model at hand, and the files that hold it.
 struct NewPicture {
   ContentHash hash{};
-  int width = 0, height = 0;
+  PictureFacts facts;
   std::vector<float> vector;  // of length 1; empty where the library has it already
   std::vector<PictureFile> files;
 };
@@ -59,7 +74,7 @@ struct NewPicture {
 struct StoredPicture {
   std::int64_t id = 0;
   std::filesystem::path path, given;  // as in PictureFile
-  int width = 0, height = 0;
+  PictureFacts facts;
 };
 
 struct LibraryStats {
@@ -86,10 +101,11 @@ class Library {
 
   const std::filesystem::path& path() const { return database_->path(); }
 
-  std::optional<IndexedModel> find_model(const std::string& name);
   std::vector<IndexedModel> models();
-  // The model of that name, made where it is new. Errors: usage where its vectors have another dimension.
-  IndexedModel use_model(const std::string& name, int dimension);
+  std::optional<IndexedModel> find_model(const ModelKey& key);
+  // The model with these weights, made where it is new. Where other weights had its name, their vectors are forgotten:
+  // no query could be compared with them any more.
+  IndexedModel use_model(const ModelKey& key, int dimension);
 
   std::optional<KnownPicture> find_picture(const std::filesystem::path& path, const IndexedModel& model);
   std::optional<KnownContent> find_content(const ContentHash& hash, const IndexedModel& model);
@@ -110,8 +126,11 @@ class Library {
  private:
   friend class VectorSearch;
   Library(const std::filesystem::path& path, Database::Mode mode);
-  std::optional<IndexedModel> read_model(const std::string& name);
-  static StoredPicture picture_of(const Query& row);  // of id, path, given, width, height
+  std::optional<IndexedModel> read_model(const ModelKey& key);
+  // Pictures by a condition on `pictures` and `contents`, with its order.
+  template <class... Values>
+  std::vector<StoredPicture> read_pictures(const std::string& condition, const Values&... values);
+  static StoredPicture picture_of(const Query& row);
   ContentId store_content(const IndexedModel& model, const NewPicture& picture);
   void store_file(const PictureFile& file, ContentId content, std::vector<ContentId>& left);
   void remove_unused(std::span<const ContentId> contents);
@@ -119,6 +138,18 @@ class Library {
   std::unique_ptr<Database> database_;
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
 };
+
+template <class... Values>
+std::vector<StoredPicture> Library::read_pictures(const std::string& condition, const Values&... values) {
+  std::vector<StoredPicture> pictures;
+  Query query(*database_,
+              "SELECT pictures.id, path, given, width, height, taken, camera, latitude, longitude "
+              "FROM pictures JOIN contents ON contents.id = pictures.content " +
+                  condition,
+              values...);
+  while (query.next()) pictures.push_back(picture_of(query));
+  return pictures;
+}
 
 // Whether a file is certainly not there: a folder that we may not look into proves nothing.
 bool is_missing(const std::filesystem::path& path);

@@ -21,7 +21,11 @@ CREATE TABLE contents (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
   width INTEGER NOT NULL,
-  height INTEGER NOT NULL
+  height INTEGER NOT NULL,
+  taken TEXT,
+  camera TEXT,
+  latitude REAL,
+  longitude REAL
 ) STRICT;
 
 CREATE TABLE pictures (
@@ -37,6 +41,7 @@ CREATE INDEX pictures_by_content ON pictures (content);
 CREATE TABLE models (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
+  weights TEXT NOT NULL UNIQUE,
   dimension INTEGER NOT NULL,
   revision INTEGER NOT NULL
 ) STRICT;

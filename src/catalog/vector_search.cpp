@@ -45,7 +45,7 @@ CodesKey key_of(Database& database, const IndexedModel& model) {
 
 }  // namespace
 
-VectorSearch::VectorSearch(Library& library, std::string model) : library_(library), name_(std::move(model)) {}
+VectorSearch::VectorSearch(Library& library, ModelKey model) : library_(library), model_(std::move(model)) {}
 
 VectorCodes VectorSearch::read_codes(const IndexedModel& model, const CodesKey& key) {
   Database& database = *library_.database_;
@@ -85,29 +85,22 @@ void VectorSearch::follow(const IndexedModel& model) {
   key_ = key;
 }
 
-std::vector<StoredPicture> VectorSearch::pictures_of(ContentId content) {
-  std::vector<StoredPicture> pictures;
-  Query query(*library_.database_,
-              "SELECT pictures.id, path, given, width, height FROM pictures JOIN contents ON contents.id = content "
-              "WHERE content = ? ORDER BY path",
-              content);
-  while (query.next()) pictures.push_back(Library::picture_of(query));
-  return pictures;
-}
-
 std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std::int64_t top_k) {
   const std::lock_guard lock(*library_.mutex_);
   Database& database = *library_.database_;
   const Transaction snapshot(database, Transaction::Kind::read);
-  const auto model = library_.read_model(name_);
+  const auto model = library_.read_model(model_);
   if (model) follow(*model);
   if (!model || codes_.size() == 0) {
-    throw Error(ErrorCode::library_empty, message("{}: no picture is indexed with {}", display(library_.path()), name_),
-                message("index a folder with this model first: gaze index FOLDER --model {}", name_));
+    throw Error(ErrorCode::library_empty,
+                message("{}: no picture is indexed with {}", display(library_.path()), model_.name),
+                message("index a folder with this model first: gaze index FOLDER --model {}", model_.name));
   }
   if (std::ssize(query) != model->dimension) {
-    throw Error(ErrorCode::usage, message("{}: the vectors of {} have {} dimensions, this model makes {}",
-                                          display(library_.path()), name_, model->dimension, query.size()));
+    throw Error(ErrorCode::library_damaged,
+                message("{}: the vectors of {} have {} dimensions, this model makes {}", display(library_.path()),
+                        model_.name, model->dimension, query.size()),
+                message("move the file away and index again; the pictures themselves are not touched"));
   }
 
   const FetchVectors fetch = [&](std::span<const std::int64_t> contents, float* rows) {
@@ -119,7 +112,8 @@ std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std
   std::vector<FoundPicture> found;
   for (const Neighbour& neighbour : exact_search(codes_, query, top_k, fetch)) {
     if (std::ssize(found) >= top_k) break;
-    for (StoredPicture& picture : pictures_of(neighbour.id)) found.push_back({std::move(picture), neighbour.score});
+    for (StoredPicture& picture : library_.read_pictures("WHERE content = ? ORDER BY path", neighbour.id))
+      found.push_back({std::move(picture), neighbour.score});
   }
   std::stable_sort(found.begin(), found.end(), [](const FoundPicture& a, const FoundPicture& b) {
     return a.score != b.score ? a.score > b.score : a.picture.path.native() < b.picture.path.native();
@@ -131,7 +125,7 @@ std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std
 void VectorSearch::refresh() {
   const std::lock_guard lock(*library_.mutex_);
   const Transaction snapshot(*library_.database_, Transaction::Kind::read);
-  if (const auto model = library_.read_model(name_)) follow(*model);
+  if (const auto model = library_.read_model(model_)) follow(*model);
 }
 
 }  // namespace gaze

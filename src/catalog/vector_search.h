@@ -19,8 +19,8 @@ struct FoundPicture {
 // scan file beside the library too, so that a new process can begin at once. One search at a time.
 class VectorSearch {
  public:
-  // `model`: its name. The library outlives the search.
-  VectorSearch(Library& library, std::string model);
+  // The library outlives the search.
+  VectorSearch(Library& library, ModelKey model);
 
   // The `top_k` best pictures: highest score first, then by path; two files with the same content are two pictures.
   // Errors: library_empty where nothing is indexed with this model, usage where `query` has not its dimension.
@@ -31,11 +31,10 @@ class VectorSearch {
 
  private:
   void follow(const IndexedModel& model);
-  std::vector<StoredPicture> pictures_of(ContentId content);
   VectorCodes read_codes(const IndexedModel& model, const CodesKey& key);
 
   Library& library_;
-  std::string name_;
+  const ModelKey model_;
   std::optional<CodesKey> key_;  // of codes_
   VectorCodes codes_;
 };

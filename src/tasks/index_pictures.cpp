@@ -32,10 +32,11 @@ double seconds_since(Clock::time_point start) {
 // One run of index_pictures.
 class Indexer {
  public:
-  Indexer(Library& library, const DualEncoder& encoder, const std::string& model, const IndexOptions& options,
+  Indexer(Library& library, const DualEncoder& encoder, const ModelKey& model, const IndexOptions& options,
           const CancelToken& cancel)
       : library_(library),
         encoder_(encoder),
+        key_(model),
         model_(library.use_model(model, encoder.info().dimension)),
         options_(options),
         cancel_(cancel) {}
@@ -45,7 +46,7 @@ class Indexer {
     find_changes();
     read_changes();
     forget_missing();
-    VectorSearch(library_, model_.name).refresh();
+    VectorSearch(library_, key_).refresh();
     finish();
     return std::move(result_);
   }
@@ -156,10 +157,7 @@ class Indexer {
              message("{}: the model makes no usable vector of this picture", name_of(picture.file)));
         continue;
       }
-      keep({.picture = {.hash = picture.hash,
-                        .width = picture.width,
-                        .height = picture.height,
-                        .vector = {vector.begin(), vector.end()}},
+      keep({.picture = {.hash = picture.hash, .facts = picture.facts, .vector = {vector.begin(), vector.end()}},
             .changes = {picture.file}});
     }
     batch_.clear();
@@ -282,6 +280,7 @@ class Indexer {
 
   Library& library_;
   const DualEncoder& encoder_;
+  const ModelKey& key_;
   const IndexedModel model_;
   const IndexOptions& options_;
   const CancelToken& cancel_;
@@ -304,7 +303,7 @@ class Indexer {
 
 }  // namespace
 
-IndexResult index_pictures(Library& library, const DualEncoder& encoder, const std::string& model,
+IndexResult index_pictures(Library& library, const DualEncoder& encoder, const ModelKey& model,
                            std::span<const fs::path> named, const IndexOptions& options, const CancelToken& cancel) {
   return Indexer(library, encoder, model, options, cancel).run(named);
 }

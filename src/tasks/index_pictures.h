@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <functional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/cancel.h"
@@ -48,7 +47,7 @@ struct IndexResult {
 // again. Work is stored in transactions of some dozens of pictures: whenever it stops, what is stored stays and the
 // next run goes on. Only the pictures' own errors are in the result.
 // Errors: cancelled, not_found (one of `named` is not there), the library's, the encoder's.
-IndexResult index_pictures(Library& library, const DualEncoder& encoder, const std::string& model,
+IndexResult index_pictures(Library& library, const DualEncoder& encoder, const ModelKey& model,
                            std::span<const std::filesystem::path> named, const IndexOptions& options,
                            const CancelToken& cancel);
 

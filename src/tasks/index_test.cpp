@@ -8,10 +8,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "tasks/folder_watch.h"
 #include "tasks/index_pictures.h"
 #include "tasks/picture_walk.h"
 #include "tasks/search_pictures.h"
 #include "tasks/testing.h"
+#include "tasks/weights_identity.h"
 
 namespace gaze {
 namespace {
@@ -23,6 +25,8 @@ using testing_tools::coloured;
 using testing_tools::ColourEncoder;
 using testing_tools::write_png;
 
+const ModelKey kColours{"colours", "c"}, kTwice{"twice", "t"};
+
 class Index : public testing::Test {
  protected:
   Index() {
@@ -33,7 +37,7 @@ class Index : public testing::Test {
 
   IndexResult index(const IndexOptions& options = {}) { return index_named({pictures_}, options); }
   IndexResult index_named(const std::vector<fs::path>& named, const IndexOptions& options = {}) {
-    return index_pictures(*library_, encoder_, "colours", named, options, cancel_);
+    return index_pictures(*library_, encoder_, kColours, named, options, cancel_);
   }
   void paint(const std::string& name, unsigned seed) { write_png(pictures_ / name, coloured(seed)); }
   std::int64_t vectors() { return library_->stats().vectors.at("colours"); }
@@ -88,15 +92,15 @@ TEST_F(Index, FollowsWhatChangesInAFolder) {
 TEST_F(Index, StoresWhatTheEncoderGives) {
   for (unsigned i = 0; i < 50; ++i) paint(std::to_string(i) + ".png", i);
   index();
-  PictureSearcher searcher(*library_, encoder_, "colours");
+  PictureSearcher searcher(*library_, encoder_, kColours);
   for (unsigned i = 0; i < 50; i += 7) {
     const auto found = searcher.search({.image = pictures_ / (std::to_string(i) + ".png"), .top_k = 2}).results;
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].path.filename(), std::to_string(i) + ".png");
     EXPECT_NEAR(found[0].score, 1, 1e-6);
     EXPECT_LT(found[1].score, 0.99999);
-    EXPECT_EQ(found[0].width, 40);
-    EXPECT_EQ(found[0].height, 30);
+    EXPECT_EQ(found[0].facts.width, 40);
+    EXPECT_EQ(found[0].facts.height, 30);
   }
 }
 
@@ -152,12 +156,10 @@ TEST_F(Index, KeepsTheVectorsOfSeveralModels) {
   for (unsigned i = 0; i < 5; ++i) paint(std::to_string(i) + ".png", i);
   index();
   const ColourEncoder other(2);
-  EXPECT_EQ(index_pictures(*library_, other, "twice", std::vector{pictures_}, {}, cancel_).added, 5);
+  EXPECT_EQ(index_pictures(*library_, other, kTwice, std::vector{pictures_}, {}, cancel_).added, 5);
   EXPECT_EQ(index().unchanged, 5);
   EXPECT_THAT(library_->list()[0].models, ElementsAre("colours", "twice"));
-  EXPECT_EQ(PictureSearcher(*library_, other, "twice").search({.text = "red", .top_k = 9}).results.size(), 5u);
-  EXPECT_EQ(error_of([&] { index_pictures(*library_, other, "colours", std::vector{pictures_}, {}, cancel_); }).code(),
-            ErrorCode::usage);
+  EXPECT_EQ(PictureSearcher(*library_, other, kTwice).search({.text = "red", .top_k = 9}).results.size(), 5u);
 }
 
 TEST_F(Index, RemovesOnlyBelowTheNamedFolders) {
@@ -191,7 +193,7 @@ TEST_F(Index, ShowsPathsAsGiven) {
   fs::current_path(folder_);
   index_named({"pictures/./"});
   const auto shown = [&] {
-    return PictureSearcher(*library_, encoder_, "colours").search({.text = "red"}).results.at(0).path.native();
+    return PictureSearcher(*library_, encoder_, kColours).search({.text = "red"}).results.at(0).path.native();
   };
   EXPECT_EQ(shown(), "pictures/./a.png");
   fs::current_path("/");
@@ -209,19 +211,19 @@ TEST_F(Index, AnInterruptKeepsWholeBatchesAndTheNextRunGoesOn) {
     if (progress.done > 0) cancel_.cancel();
   }};
   const Error error =
-      error_of([&] { index_pictures(*library_, slow, "colours", std::vector{pictures_}, options, cancel_); });
+      error_of([&] { index_pictures(*library_, slow, kColours, std::vector{pictures_}, options, cancel_); });
   EXPECT_EQ(error.code(), ErrorCode::cancelled);
   EXPECT_GT(reports, 0);
   const auto kept = vectors();
   EXPECT_LT(kept, 200);
   library_->check({});
-  EXPECT_EQ(index_pictures(*library_, encoder_, "colours", std::vector{pictures_}, {}, {}).added, 200 - kept);
+  EXPECT_EQ(index_pictures(*library_, encoder_, kColours, std::vector{pictures_}, {}, {}).added, 200 - kept);
   EXPECT_EQ(vectors(), 200);
 }
 
 TEST_F(Index, FindsByTextAndByPicture) {
   for (unsigned i = 0; i < 90; ++i) paint(std::to_string(i) + ".png", i);
-  PictureSearcher searcher(*library_, encoder_, "colours");
+  PictureSearcher searcher(*library_, encoder_, kColours);
   EXPECT_EQ(error_of([&] { searcher.search({.text = "red"}); }).code(), ErrorCode::library_empty);
   index();
   for (const char* colour : {"red", "green", "blue"}) {
@@ -245,6 +247,34 @@ TEST_F(Index, FindsByTextAndByPicture) {
   EXPECT_EQ(after.missing, 2);
   ASSERT_EQ(after.results.size(), 3u);
   EXPECT_EQ(after.results[0].path, best[2].path);
+}
+
+TEST_F(Index, AWatchSeesNewFilesAlsoInNewFolders) {
+  FolderWatch watch({pictures_}, false);
+  fs::create_directories(pictures_ / "new" / "newer");
+  paint("new/newer/a.png", 1);
+  watch.wait(cancel_);
+  EXPECT_EQ(index().added, 1);
+  paint("new/newer/b.png", 2);  // in a folder that was not there at first
+  watch.wait(cancel_);
+  EXPECT_EQ(index().added, 1);
+  cancel_.cancel();
+  EXPECT_EQ(error_of([&] { watch.wait(cancel_); }).code(), ErrorCode::cancelled);
+  EXPECT_EQ(error_of([&] { FolderWatch({pictures_ / "no-such"}, false); }).code(), ErrorCode::not_found);
+}
+
+TEST_F(Index, WeightsAreKnownByWhatTheyAreNotByWhereTheyLie) {
+  const fs::path one = folder_ / "one", other = folder_ / "other";
+  fs::create_directories(one);
+  write_file_atomically(one / "config.json", std::string("{}"));
+  write_file_atomically(one / "model.safetensors", std::string(1'000'000, 'w'));
+  write_file_atomically(one / "README.md", std::string("about"));
+  fs::copy(one, other);
+  EXPECT_EQ(weights_identity(one), weights_identity(other));
+  write_file_atomically(other / "README.md", std::string("more about"));
+  EXPECT_EQ(weights_identity(one), weights_identity(other));
+  write_file_atomically(other / "model.safetensors", std::string(999'999, 'w') + "x");
+  EXPECT_NE(weights_identity(one), weights_identity(other));
 }
 
 TEST(AbsolutePath, DropsDotsButKeepsLinks) {

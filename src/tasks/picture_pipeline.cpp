@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "media/image_header.h"
+#include "media/picture_metadata.h"
 
 namespace gaze {
 namespace {
@@ -155,6 +156,12 @@ void PicturePipeline::identify(ReadyPicture& picture) {
 
 void PicturePipeline::decode(const Bytes& bytes, const std::string& name, ReadyPicture& picture) {
   const ImageHeader header = read_image_header(bytes, options_.exif_rotation);
+  PictureMetadata metadata = read_picture_metadata(bytes);
+  picture.facts = {.taken = std::move(metadata.taken), .camera = std::move(metadata.camera)};
+  if (metadata.place) {
+    picture.facts.latitude = metadata.place->latitude;
+    picture.facts.longitude = metadata.place->longitude;
+  }
   DecodeOptions decode{.exif_rotation = options_.exif_rotation};
   if (options_.fast_decode) decode.at_least = fast_decode_side(processor_);
   // A header that cannot be read promises nothing: room for the largest picture there may be.
@@ -166,13 +173,13 @@ void PicturePipeline::decode(const Bytes& bytes, const std::string& name, ReadyP
   picture.pixels.resize(std::size_t{3} * static_cast<std::size_t>(processor_.output_height()) *
                         static_cast<std::size_t>(processor_.output_width()));
   if (readable) {
-    picture.width = header.width;
-    picture.height = header.height;
+    picture.facts.width = header.width;
+    picture.facts.height = header.height;
     processor_.process(bytes, name, decode, picture.pixels.data());
   } else {
     const Image image = decode_image(bytes, name, decode);
-    picture.width = image.width;
-    picture.height = image.height;
+    picture.facts.width = image.width;
+    picture.facts.height = image.height;
     processor_.process(image, picture.pixels.data());
   }
 }

@@ -31,7 +31,7 @@ struct ReadyPicture {
   std::size_t file = 0;  // index into the files of the run
   ContentHash hash{};
   ContentId content = 0;      // of `known`
-  int width = 0, height = 0;  // upright
+  PictureFacts facts;         // of `pixels`
   std::vector<float> pixels;  // 3 × height × width of the processor
   ErrorCode code = ErrorCode::internal;
   std::string message;

@@ -53,6 +53,7 @@ class Walk {
 
   void enter(const fs::path& folder, const fs::path& given) {
     cancel_.check();
+    result_.folders.push_back(folder);
     std::error_code failure;
     std::vector<fs::path> names;
     for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {

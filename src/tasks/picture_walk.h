@@ -12,9 +12,10 @@
 namespace gaze {
 
 struct WalkedFolders {
-  std::vector<PictureFile> files;            // regular files, each once, in the order of their absolute paths
-  std::vector<std::filesystem::path> roots;  // what was named, absolute
-  std::vector<FailedInput> failed;           // folders that could not be read
+  std::vector<PictureFile> files;              // regular files, each once, in the order of their absolute paths
+  std::vector<std::filesystem::path> roots;    // what was named, absolute
+  std::vector<std::filesystem::path> folders;  // all that were entered
+  std::vector<FailedInput> failed;             // folders that could not be read
 };
 
 // Files and folders, the latter with all below them. Left out: names that begin with a dot (thumbnail caches, "._"

@@ -10,8 +10,8 @@
 
 namespace gaze {
 
-PictureSearcher::PictureSearcher(Library& library, const DualEncoder& encoder, const std::string& model)
-    : encoder_(encoder), vectors_(library, model) {}
+PictureSearcher::PictureSearcher(Library& library, const DualEncoder& encoder, ModelKey model)
+    : encoder_(encoder), vectors_(library, std::move(model)) {}
 
 std::vector<float> PictureSearcher::query_vector(const SearchRequest& request) const {
   if (request.text.has_value() == request.image.has_value()) {
@@ -49,8 +49,7 @@ SearchResult PictureSearcher::search(const SearchRequest& request) {
         ++answer.missing;
         continue;
       }
-      FoundResult result{
-          shown_path(one.picture.path, one.picture.given), one.score, {}, one.picture.width, one.picture.height};
+      FoundResult result{shown_path(one.picture.path, one.picture.given), one.score, {}, one.picture.facts};
       if (info.sigmoid) {
         result.relevance = 1 / (1 + std::exp(-(static_cast<double>(one.score) * info.logit_scale + info.logit_bias)));
       }

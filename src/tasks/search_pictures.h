@@ -25,7 +25,7 @@ struct FoundResult {
   std::filesystem::path path;       // as the user gave it, where that still leads to it
   float score = 0;                  // cosine
   std::optional<double> relevance;  // a probability, of models that give one (SigLIP)
-  int width = 0, height = 0;
+  PictureFacts facts;
 };
 
 struct SearchResult {
@@ -37,11 +37,11 @@ struct SearchResult {
 // them. One search at a time. What is passed by reference outlives it.
 class PictureSearcher {
  public:
-  // `model`: the name under which the library knows the encoder's vectors.
-  PictureSearcher(Library& library, const DualEncoder& encoder, const std::string& model);
+  // `model`: the encoder's, as it was when the pictures were indexed.
+  PictureSearcher(Library& library, const DualEncoder& encoder, ModelKey model);
 
-  // Errors: library_empty (nothing is indexed with this model), usage (another model's vectors have that name; not one
-  // of text and image), the picture's, the library's.
+  // Errors: library_empty (nothing is indexed with this model), usage (not one of text and image), bad_weights (no
+  // usable vector of the query), the picture's, the library's.
   SearchResult search(const SearchRequest& request);
 
  private:

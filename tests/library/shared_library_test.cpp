@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing_tools::ColourEncoder;
 
-constexpr const char* kModel = "colours";
+const ModelKey kModel{"colours", "c"};
 constexpr int kPictures = 600;
 
 int index_as_child(const fs::path& folder, const fs::path& path) {
