@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <memory>
+#include <vector>
 
 #include <fmt/format.h>
+#include <libheif/heif.h>
 
 #include "base/file.h"
 #include "media/exif_block.h"
@@ -24,6 +27,28 @@ enum Tag : std::uint16_t {  // Exif 2.32
   kLongitudeRef = 3,
   kLongitude = 4,
 };
+
+// The EXIF block of a HEIF file, without the four bytes that say where in it TIFF begins.
+std::vector<std::byte> heif_exif(std::span<const std::byte> file) {
+  const std::unique_ptr<heif_context, void (*)(heif_context*)> context(heif_context_alloc(), heif_context_free);
+  if (heif_context_read_from_memory_without_copy(context.get(), file.data(), file.size(), nullptr).code !=
+      heif_error_Ok) {
+    return {};
+  }
+  heif_image_handle* opened = nullptr;
+  if (heif_context_get_primary_image_handle(context.get(), &opened).code != heif_error_Ok) return {};
+  const std::unique_ptr<const heif_image_handle, void (*)(const heif_image_handle*)> image(opened,
+                                                                                           heif_image_handle_release);
+  heif_item_id id = 0;
+  if (heif_image_handle_get_list_of_metadata_block_IDs(image.get(), "Exif", &id, 1) != 1) return {};
+  std::vector<std::byte> block(heif_image_handle_get_metadata_size(image.get(), id));
+  if (block.size() < 4 || heif_image_handle_get_metadata(image.get(), id, block.data()).code != heif_error_Ok)
+    return {};
+  std::size_t offset = 4;
+  for (int i = 0; i < 4; ++i) offset += std::to_integer<std::size_t>(block[i]) << (24 - 8 * i);
+  if (offset >= block.size()) return {};
+  return {block.begin() + static_cast<std::ptrdiff_t>(offset), block.end()};
+}
 
 // "2024:05:01 12:30:00" to ISO 8601; empty where it is not a date ("0000:00:00 00:00:00", "    :  :     :  :  ").
 std::string iso_time(const std::optional<std::string>& text) {
@@ -64,7 +89,9 @@ std::string camera(const TagList& list) {
 }  // namespace
 
 ExifFacts read_exif(std::span<const std::byte> file, ImageFormat format) {
-  const TagList list = TagList::first(find_exif(file, format));
+  const bool heif = format == ImageFormat::heif || format == ImageFormat::avif;
+  const std::vector<std::byte> own = heif ? heif_exif(file) : std::vector<std::byte>();
+  const TagList list = TagList::first(heif ? std::span(own) : find_exif(file, format));
   ExifFacts facts;
   facts.taken = iso_time(list.child(kExifList).text(kDateTimeOriginal));
   if (facts.taken.empty()) facts.taken = iso_time(list.text(kDateTime));

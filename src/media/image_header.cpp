@@ -1,5 +1,6 @@
 #include "media/image_header.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -54,6 +55,20 @@ void read_jpeg(File file, ImageHeader& header) {
     if (marker == 0xD9 || marker == 0xDA) return;
     at += 2 + big(file, at + 2, 2);
   }
+}
+
+// The screen, grown where the first picture does not fit into it.
+void read_gif(File file, ImageHeader& header) {
+  const std::uint32_t width = little(file, 6, 2), height = little(file, 8, 2), flags = big(file, 10, 1);
+  std::size_t at = 13 + (flags & 0x80 ? std::size_t{3} << ((flags & 7) + 1) : 0);
+  while (big(file, at, 1) == 0x21) {  // extensions: a label, then blocks up to an empty one
+    at += 2;
+    while (const std::uint32_t block = big(file, at, 1)) at += 1 + block;
+    ++at;
+  }
+  const bool picture = big(file, at, 1) == 0x2C;
+  set_size(header, std::max(width, picture ? little(file, at + 1, 2) + little(file, at + 5, 2) : 0),
+           std::max(height, picture ? little(file, at + 3, 2) + little(file, at + 7, 2) : 0));
 }
 
 void read_bmp(File file, ImageHeader& header) {
@@ -114,7 +129,7 @@ ImageHeader read_image_header(File file, bool exif_rotation) {
       set_size(header, big(file, 16, 4), big(file, 20, 4));
       break;
     case ImageFormat::gif:
-      set_size(header, little(file, 6, 2), little(file, 8, 2));
+      read_gif(file, header);
       break;
     case ImageFormat::bmp:
       read_bmp(file, header);

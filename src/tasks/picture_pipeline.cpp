@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "media/exif.h"
 #include "media/image_header.h"
-#include "media/picture_metadata.h"
 
 namespace gaze {
 namespace {
@@ -156,11 +156,11 @@ void PicturePipeline::identify(ReadyPicture& picture) {
 
 void PicturePipeline::decode(const Bytes& bytes, const std::string& name, ReadyPicture& picture) {
   const ImageHeader header = read_image_header(bytes, options_.exif_rotation);
-  PictureMetadata metadata = read_picture_metadata(bytes);
-  picture.facts = {.taken = std::move(metadata.taken), .camera = std::move(metadata.camera)};
-  if (metadata.place) {
-    picture.facts.latitude = metadata.place->latitude;
-    picture.facts.longitude = metadata.place->longitude;
+  ExifFacts exif = read_exif(bytes, header.format);
+  picture.facts = {.taken = std::move(exif.taken), .camera = std::move(exif.camera)};
+  if (exif.place) {
+    picture.facts.latitude = exif.place->latitude;
+    picture.facts.longitude = exif.place->longitude;
   }
   DecodeOptions decode{.exif_rotation = options_.exif_rotation};
   if (options_.fast_decode) decode.at_least = fast_decode_side(processor_);
