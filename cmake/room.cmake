@@ -33,5 +33,7 @@ endfunction()
 function(gaze_register_test target)
   target_compile_definitions(${target} PRIVATE GAZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GAZE_BINARY_DIR="${CMAKE_BINARY_DIR}"
                              GAZE_SHARED_DIR="${GAZE_SHARED}")
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${CMAKE_BINARY_DIR} PROPERTIES TIMEOUT 300)
+  # Tests run side by side: threads that wait must not keep the cores from the others.
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+                       PROPERTIES TIMEOUT 300 ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()

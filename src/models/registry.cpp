@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/message.h"
+#include "models/blip/blip.h"
 #include "models/chinese_clip/chinese_clip.h"
 #include "models/clip/clip.h"
 #include "models/gaze_mini/captioner.h"
@@ -23,8 +24,18 @@ constexpr std::array kDualEncoders{
     DualEncoderFamily{"GazeMiniModel", "gaze_mini", load_gaze_mini},
 };
 
+// BLIP's three kinds have one model_type: only the first, the commonest, may stand without an architecture.
 constexpr std::array kCaptioners{
+    CaptionerFamily{"BlipForConditionalGeneration", "blip", load_blip_captioner},
     CaptionerFamily{"GazeMiniModel", "gaze_mini", load_gaze_mini_captioner},
+};
+
+constexpr std::array kPictureAnswerers{
+    PictureAnswererFamily{"BlipForQuestionAnswering", "", load_blip_answerer},
+};
+
+constexpr std::array kPictureMatchers{
+    PictureMatcherFamily{"BlipForImageTextRetrieval", "", load_blip_matcher},
 };
 
 std::string first_architecture(const Json& config) {
@@ -67,6 +78,14 @@ std::span<const CaptionerFamily> captioner_families() {
   return kCaptioners;
 }
 
+std::span<const PictureAnswererFamily> picture_answerer_families() {
+  return kPictureAnswerers;
+}
+
+std::span<const PictureMatcherFamily> picture_matcher_families() {
+  return kPictureMatchers;
+}
+
 std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path& folder, const LoadOptions& options) {
   const Checkpoint checkpoint = open_checkpoint(folder);
   return family_of(checkpoint, kDualEncoders, message("matches pictures with words")).load(checkpoint, options);
@@ -75,6 +94,18 @@ std::unique_ptr<const DualEncoder> load_dual_encoder(const std::filesystem::path
 std::unique_ptr<const Captioner> load_captioner(const std::filesystem::path& folder, Precision precision) {
   const Checkpoint checkpoint = open_checkpoint(folder);
   return family_of(checkpoint, kCaptioners, message("puts pictures into words")).load(checkpoint, precision);
+}
+
+std::unique_ptr<const PictureAnswerer> load_picture_answerer(const std::filesystem::path& folder, Precision precision) {
+  const Checkpoint checkpoint = open_checkpoint(folder);
+  return family_of(checkpoint, kPictureAnswerers, message("answers questions about pictures"))
+      .load(checkpoint, precision);
+}
+
+std::unique_ptr<const PictureMatcher> load_picture_matcher(const std::filesystem::path& folder, Precision precision) {
+  const Checkpoint checkpoint = open_checkpoint(folder);
+  return family_of(checkpoint, kPictureMatchers, message("looks at a picture and a text together"))
+      .load(checkpoint, precision);
 }
 
 }  // namespace gaze

@@ -7,6 +7,7 @@
 #include "models/captioner.h"
 #include "models/checkpoint.h"
 #include "models/dual_encoder.h"
+#include "models/picture_questions.h"
 
 namespace gaze {
 
@@ -22,7 +23,21 @@ struct CaptionerFamily {
   std::unique_ptr<const Captioner> (*load)(const Checkpoint& checkpoint, Precision precision);
 };
 
+struct PictureAnswererFamily {
+  std::string_view architecture;
+  std::string_view model_type;
+  std::unique_ptr<const PictureAnswerer> (*load)(const Checkpoint& checkpoint, Precision precision);
+};
+
+struct PictureMatcherFamily {
+  std::string_view architecture;
+  std::string_view model_type;
+  std::unique_ptr<const PictureMatcher> (*load)(const Checkpoint& checkpoint, Precision precision);
+};
+
 std::span<const DualEncoderFamily> dual_encoder_families();
 std::span<const CaptionerFamily> captioner_families();
+std::span<const PictureAnswererFamily> picture_answerer_families();
+std::span<const PictureMatcherFamily> picture_matcher_families();
 
 }  // namespace gaze

@@ -34,12 +34,17 @@ const EncoderLayerNames& bert_layer_names() {
   return names;
 }
 
+Linear load_qkv(const WeightScope& scope, const EncoderLayerNames& names) {
+  if (names.key.empty()) return Linear(scope / names.query);
+  return Linear({scope / names.query, scope / names.key, scope / names.value});
+}
+
 EncoderLayer::EncoderLayer(const WeightScope& scope, const EncoderConfig& config, const EncoderLayerNames& names)
     : norm_(config.norm),
       heads_(config.num_attention_heads),
       head_size_(config.hidden_size / config.num_attention_heads),
       activation_dtype_(scope.activation_dtype()),
-      qkv_({scope / names.query, scope / names.key, scope / names.value}),
+      qkv_(load_qkv(scope, names)),
       attention_output_(scope / names.attention_output),
       mlp_in_(scope / names.mlp_in, config.hidden_act),
       mlp_out_(scope / names.mlp_out),
@@ -49,9 +54,14 @@ EncoderLayer::EncoderLayer(const WeightScope& scope, const EncoderConfig& config
 void EncoderLayer::add_rows(WeightTable& table, const std::string& scope, const EncoderConfig& config,
                             const EncoderLayerNames& names) {
   const auto full = [&](const std::string& name) { return scope + "." + name; };
-  for (const std::string& name : {names.query, names.key, names.value, names.attention_output}) {
-    table.add_linear(full(name), config.hidden_size, config.hidden_size);
+  if (names.key.empty()) {
+    table.add_linear(full(names.query), config.hidden_size, 3 * config.hidden_size);
+  } else {
+    for (const std::string& name : {names.query, names.key, names.value}) {
+      table.add_linear(full(name), config.hidden_size, config.hidden_size);
+    }
   }
+  table.add_linear(full(names.attention_output), config.hidden_size, config.hidden_size);
   table.add_linear(full(names.mlp_in), config.hidden_size, config.intermediate_size);
   table.add_linear(full(names.mlp_out), config.intermediate_size, config.hidden_size);
   table.add_norm(full(names.attention_norm), config.hidden_size);

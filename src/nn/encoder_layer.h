@@ -24,12 +24,16 @@ struct EncoderConfig {
   NormPlacement norm = NormPlacement::before;
 };
 
-// How a family calls the parts of a layer.
+// How a family calls the parts of a layer. Where one weight holds query, key and value, `query` names it and the other
+// two are empty.
 struct EncoderLayerNames {
   std::string query, key, value, attention_output, attention_norm, mlp_in, mlp_out, mlp_norm;
 };
 const EncoderLayerNames& clip_layer_names();  // self_attn.q_proj … layer_norm2: CLIP, SigLIP
 const EncoderLayerNames& bert_layer_names();  // attention.self.query … output.LayerNorm
+
+// Query, key and value as one product.
+Linear load_qkv(const WeightScope& scope, const EncoderLayerNames& names);
 
 // Which tokens belong together and see each other. Hidden states are [batch, length, hidden_size].
 struct Sequences {
