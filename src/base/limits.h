@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace gaze {
 
@@ -35,5 +36,12 @@ struct Limits {
 // The limits in force. Set once at start, before any thread reads them.
 const Limits& limits();
 void set_limits(const Limits& value);
+
+// The fields by name, for config.toml and the environment.
+struct LimitField {
+  const char* name;
+  std::int64_t Limits::*value;
+};
+std::span<const LimitField> limit_fields();
 
 }  // namespace gaze

@@ -71,7 +71,8 @@ std::vector<Option> global_options() {
 }
 
 std::vector<Command> all_commands() {
-  return {doctor_command(), config_command(), completion_command(), help_command()};
+  return {match_command(),  embed_command(),  tokenize_command(),   preprocess_command(), models_command(),
+          doctor_command(), config_command(), completion_command(), help_command()};
 }
 
 }  // namespace gaze::cli

@@ -138,6 +138,10 @@ const Setting& Settings::find(const std::string& name) const {
   return *found;
 }
 
+bool Settings::has(const std::string& name) const {
+  return std::any_of(settings_.begin(), settings_.end(), [&](const Setting& one) { return one.option.name == name; });
+}
+
 bool Settings::given(const std::string& name) const {
   return find(name).origin != "default";
 }

@@ -25,6 +25,7 @@ class Settings {
   static Settings resolve(const std::vector<Option>& options, const std::string& command, const Arguments& arguments,
                           const ConfigFile& file);
 
+  bool has(const std::string& name) const;    // the command knows this option
   bool given(const std::string& name) const;  // set by somebody, not the default
   bool flag(const std::string& name) const;
   std::string text(const std::string& name) const;  // empty where unset

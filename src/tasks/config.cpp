@@ -68,26 +68,11 @@ void read_table(const toml::table& table, const std::string& name, const fs::pat
   }
 }
 
-struct LimitName {
-  const char* name;
-  std::int64_t Limits::*field;
-};
-constexpr LimitName kLimits[] = {
-    {"image_pixels", &Limits::image_pixels},
-    {"image_side", &Limits::image_side},
-    {"image_file_bytes", &Limits::image_file_bytes},
-    {"safetensors_header_bytes", &Limits::safetensors_header_bytes},
-    {"json_depth", &Limits::json_depth},
-    {"json_file_bytes", &Limits::json_file_bytes},
-    {"tensor_dimensions", &Limits::tensor_dimensions},
-    {"text_bytes", &Limits::text_bytes},
-};
-
 struct LimitSource {
   std::string text, origin, where;
 };
 
-std::optional<LimitSource> source_of(const LimitName& limit, const ConfigFile& file) {
+std::optional<LimitSource> source_of(const LimitField& limit, const ConfigFile& file) {
   std::string variable = std::string("GAZE_LIMITS_") + limit.name;
   for (char& c : variable) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   if (const std::string value = environment(variable.c_str()); !value.empty()) {
@@ -137,7 +122,7 @@ std::string ConfigFile::place(const ConfigEntry& entry) const {
 
 void apply_limits(const ConfigFile& file) {
   Limits value = limits();
-  for (const LimitName& limit : kLimits) {
+  for (const LimitField& limit : limit_fields()) {
     const auto source = source_of(limit, file);
     if (!source) continue;
     std::int64_t number = 0;
@@ -147,12 +132,12 @@ void apply_limits(const ConfigFile& file) {
       throw Error(ErrorCode::usage, message("{}: {} needs a whole number from 1 on, not {}", source->where, limit.name,
                                             to_valid_utf8(source->text)));
     }
-    value.*limit.field = number;
+    value.*limit.value = number;
   }
   for (const ConfigEntry& entry : file.entries()) {
     if (entry.table != "limits") continue;
     bool known = false;
-    for (const LimitName& limit : kLimits) known = known || entry.name == limit.name;
+    for (const LimitField& limit : limit_fields()) known = known || entry.name == limit.name;
     if (!known) throw Error(ErrorCode::usage, message("{}: there is no limit {}", file.place(entry), entry.name));
   }
   set_limits(value);
@@ -160,10 +145,10 @@ void apply_limits(const ConfigFile& file) {
 
 std::vector<LimitInForce> limits_in_force(const ConfigFile& file) {
   std::vector<LimitInForce> all;
-  for (const LimitName& limit : kLimits) {
+  for (const LimitField& limit : limit_fields()) {
     const auto source = source_of(limit, file);
     all.push_back(
-        {limit.name, limits().*limit.field, source ? source->origin : "default", source ? source->where : ""});
+        {limit.name, limits().*limit.value, source ? source->origin : "default", source ? source->where : ""});
   }
   return all;
 }

@@ -5,6 +5,11 @@
 
 namespace gaze::cli {
 
+Command match_command();
+Command embed_command();
+Command tokenize_command();
+Command preprocess_command();
+Command models_command();
 Command doctor_command();
 Command config_command();
 Command completion_command();

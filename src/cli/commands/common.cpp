@@ -1,0 +1,87 @@
+#include "cli/commands/common.h"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/message.h"
+
+namespace gaze::cli {
+
+Option no_exif_rotation_option() {
+  return flag("no-exif-rotation", message("leave pictures as the camera stored them, as the reference does"));
+}
+
+Option decode_option() {
+  return choice("decode", {"exact", "fast"}, message("fast: decode large JPEGs at a smaller scale"), "exact");
+}
+
+Option special_option() {
+  return flag("special", message("text such as <|endoftext|> becomes that token, as in the reference"));
+}
+
+PictureOptions picture_options(const Settings& settings) {
+  return {.exif_rotation = !settings.flag("no-exif-rotation"),
+          .fast_decode = settings.has("decode") && settings.text("decode") == "fast"};
+}
+
+ModelEntry choose_model(const Invocation& invocation, const std::string& task) {
+  const ModelStore store(invocation.folders.models());
+  const std::string name = invocation.settings.text("model");
+  if (!name.empty()) return store.find(name);
+  ModelEntry entry = store.best_for(task);
+  if (entry.built_in) log_note(message("with the built-in model {}; --model takes another one", entry.name));
+  return entry;
+}
+
+std::unique_ptr<const DualEncoder> open_model(const Invocation& invocation, const ModelEntry& entry,
+                                              LoadOptions options) {
+  const std::string precision = invocation.settings.text("precision");
+  options.precision = precision == "f32"    ? Precision::f32
+                      : precision == "bf16" ? Precision::bf16
+                      : precision == "int8" ? Precision::int8
+                                            : Precision::automatic;
+  return open_dual_encoder(entry, options);
+}
+
+OrderedJson failed_json(std::span<const FailedInput> failed) {
+  OrderedJson list = OrderedJson::array();
+  for (const FailedInput& one : failed) {
+    OrderedJson object;
+    put_path(object, "path", one.path);
+    object["code"] = to_string(one.code);
+    object["message"] = one.message;
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+void warn_of_failed(std::span<const FailedInput> failed) {
+  for (const FailedInput& one : failed) log_warning(one.message);
+}
+
+int status_for(std::span<const FailedInput> failed) {
+  return failed.empty() ? 0 : 3;
+}
+
+OrderedJson numbers(std::span<const float> values) {
+  OrderedJson list = OrderedJson::array();
+  for (const float value : values) list.push_back(std::strtod(fmt::format("{}", value).c_str(), nullptr));
+  return list;
+}
+
+std::vector<std::string> texts_of(const std::vector<std::string>& typed) {
+  std::vector<std::string> texts;
+  for (const std::string& text : typed) {
+    if (text == "-") {
+      for (std::string& line : split_lines(read_standard_input(limits().text_bytes))) texts.push_back(std::move(line));
+    } else {
+      texts.push_back(text);
+    }
+  }
+  return texts;
+}
+
+}  // namespace gaze::cli

@@ -1,0 +1,46 @@
+// What several commands share: options of the same meaning, the choice of the model, lists of what failed.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cli/invocation.h"
+#include "tasks/failed_input.h"
+#include "tasks/open_model.h"
+#include "tasks/pictures.h"
+
+namespace gaze::cli {
+
+// --no-exif-rotation, --decode, --special.
+Option no_exif_rotation_option();
+Option decode_option();
+Option special_option();
+
+// Of a command with the first one or two of these.
+PictureOptions picture_options(const Settings& settings);
+
+// The model that was asked for, else the best one for `task`. Says once where that is the built-in one.
+ModelEntry choose_model(const Invocation& invocation, const std::string& task);
+
+// The same, opened with the towers that `options` wants in the precision that was asked for.
+std::unique_ptr<const DualEncoder> open_model(const Invocation& invocation, const ModelEntry& entry,
+                                              LoadOptions options);
+
+// Only the tokenizer and the image processor: no weights are read.
+inline constexpr LoadOptions kNoTowers{.image_tower = false, .text_tower = false};
+
+// [{"path","code","message"}]
+OrderedJson failed_json(std::span<const FailedInput> failed);
+// The same for people, as warnings.
+void warn_of_failed(std::span<const FailedInput> failed);
+// 0, or 3 where something failed.
+int status_for(std::span<const FailedInput> failed);
+
+// Floats with the digits that they need and no more.
+OrderedJson numbers(std::span<const float> values);
+
+// Texts as typed, "-" standing for the lines of standard input.
+std::vector<std::string> texts_of(const std::vector<std::string>& typed);
+
+}  // namespace gaze::cli

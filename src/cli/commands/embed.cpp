@@ -1,0 +1,120 @@
+#include "tasks/embed.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/message.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/common.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+
+namespace gaze::cli {
+namespace {
+
+// "-" among the pictures is one picture, or a list of paths, whichever standard input holds.
+std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input) {
+  std::vector<std::filesystem::path> paths;
+  for (const std::string& one : typed) {
+    if (one != "-") {
+      paths.emplace_back(one);
+      continue;
+    }
+    standard_input = read_standard_input(limits().image_file_bytes);
+    if (looks_like_picture(standard_input)) {
+      paths.emplace_back(one);
+      continue;
+    }
+    for (std::string& line : split_lines(standard_input)) {
+      if (!line.empty()) paths.emplace_back(std::move(line));
+    }
+  }
+  return paths;
+}
+
+std::span<const float> row(const Tensor& vectors, std::size_t index) {
+  const auto at = static_cast<std::int64_t>(index);
+  return vectors.rows(at, at + 1).values<float>();
+}
+
+void print(Output& output, const std::string& name, std::span<const float> vector) {
+  std::string start;
+  for (const float value : vector.first(std::min<std::size_t>(4, vector.size())))
+    start += fmt::format(" {:+.4f}", value);
+  output.line(printable(name) + " " + start + " …");
+}
+
+int run_embed(Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  Bytes standard_input;
+  const auto paths = pictures_of(invocation.arguments, standard_input);
+  const std::vector<std::string> texts = texts_of(settings.texts("text"));
+  if (invocation.arguments.empty() && settings.texts("text").empty()) {
+    throw Error(ErrorCode::usage, message("{} needs more: {}", "embed", "gaze embed IMAGE… --text T"),
+                message("see: gaze {} --help", "embed"));
+  }
+  const ModelEntry entry = choose_model(invocation, "embed");
+  const auto encoder = open_model(invocation, entry, {.image_tower = !paths.empty(), .text_tower = !texts.empty()});
+
+  Progress progress(paths.size(), message("pictures"));
+  const PictureVectors pictures = embed_pictures(*encoder, paths, standard_input, picture_options(settings),
+                                                 invocation.cancel, [&](std::size_t done) { progress.show(done); });
+  progress.clear();
+  const Tensor text_vectors = embed_texts(*encoder, texts, settings.flag("special"), invocation.cancel);
+  const std::string output = settings.text("output");
+  if (!output.empty()) write_vectors(output, pictures.vectors, text_vectors);
+  warn_of_failed(pictures.failed);
+
+  if (invocation.json()) {
+    OrderedJson embeddings = OrderedJson::array();
+    for (std::size_t i = 0; i < pictures.paths.size(); ++i) {
+      OrderedJson one;
+      put_path(one, "input", pictures.paths[i]);
+      one["kind"] = "image";
+      if (output.empty()) one["vector"] = numbers(row(pictures.vectors, i));
+      embeddings.push_back(std::move(one));
+    }
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      OrderedJson one{{"input", texts[i]}, {"kind", "text"}};
+      if (output.empty()) one["vector"] = numbers(row(text_vectors, i));
+      embeddings.push_back(std::move(one));
+    }
+    invocation.output.document({{"model", entry.name},
+                                {"dimension", encoder->info().dimension},
+                                {"embeddings", std::move(embeddings)},
+                                {"failed", failed_json(pictures.failed)}});
+  } else if (!output.empty()) {
+    invocation.output.line(message("{} vectors of {} numbers: {}", pictures.paths.size() + texts.size(),
+                                   encoder->info().dimension, display(output)));
+  } else {
+    for (std::size_t i = 0; i < pictures.paths.size(); ++i) {
+      print(invocation.output, display(pictures.paths[i]), row(pictures.vectors, i));
+    }
+    for (std::size_t i = 0; i < texts.size(); ++i) print(invocation.output, texts[i], row(text_vectors, i));
+  }
+  return status_for(pictures.failed);
+}
+
+}  // namespace
+
+Command embed_command() {
+  Command command;
+  command.name = "embed";
+  command.arguments = "[IMAGE…|-]";
+  command.summary = message("pictures and texts as vectors");
+  command.description = message(
+      "Every vector has length 1; the dot product of two is their cosine. - reads a picture, or a list of paths, from "
+      "standard input.");
+  Option texts = text("text", "T", message("a text to embed; - reads one text a line from standard input"));
+  texts.repeated = true;
+  command.options = {texts, file("output", "F.npy", message("write the vectors here, one row each, for NumPy")),
+                     decode_option(), no_exif_rotation_option(), special_option()};
+  command.examples = {{"gaze embed *.jpg --output vectors.npy", message("one row a picture")},
+                      {message("gaze embed photo.jpg --text \"a red car\" --json"), message("a picture and a text")},
+                      {"find . -name '*.jpg' | gaze embed - --output all.npy", message("a list of paths from a pipe")}};
+  command.run = run_embed;
+  return command;
+}
+
+}  // namespace gaze::cli

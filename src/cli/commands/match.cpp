@@ -1,0 +1,89 @@
+#include "tasks/match.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/message.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/common.h"
+#include "cli/terminal.h"
+
+namespace gaze::cli {
+namespace {
+
+void print(Output& output, const std::vector<std::string>& texts, const Matches& result) {
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return result.matches[a].logit > result.matches[b].logit; });
+  constexpr std::size_t kBar = 24;
+  const auto columns = static_cast<std::size_t>(std::max(40, terminal_width(STDOUT_FILENO)));
+  std::size_t width = 0;
+  for (const std::string& text : texts) width = std::max(width, display_width(printable(text)));
+  width = std::min(width, columns - kBar - 10);
+  for (const std::size_t i : order) {
+    const double probability = result.matches[i].probability;
+    output.line(fmt::format("{}  {:.4f}  {}", padded(fitted(printable(texts[i]), width), width), probability,
+                            bar(probability, kBar)));
+  }
+}
+
+int run_match(Invocation& invocation) {
+  const std::filesystem::path image = invocation.arguments[0];
+  const std::vector<std::string> texts(invocation.arguments.begin() + 1, invocation.arguments.end());
+  const ModelEntry entry = choose_model(invocation, "match");
+  const auto encoder = open_model(invocation, entry, {});
+  if (is_wrong_language(*encoder, texts)) {
+    log_note(
+        message("{} was trained on English, so its probabilities for Chinese say little; {}, Chinese-CLIP and "
+                "SigLIP 2 know Chinese",
+                entry.name, kBuiltInModel));
+  }
+  const Matches result =
+      match(*encoder, image, texts, picture_options(invocation.settings), invocation.settings.flag("special"));
+  invocation.cancel.check();
+
+  if (!invocation.json()) {
+    print(invocation.output, texts, result);
+    return 0;
+  }
+  OrderedJson document{{"model", entry.name}};
+  put_path(document, "image", image);
+  document["normalisation"] = result.normalisation;
+  document["matches"] = OrderedJson::array();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    document["matches"].push_back(
+        {{"text", texts[i]}, {"probability", result.matches[i].probability}, {"logit", result.matches[i].logit}});
+  }
+  invocation.output.document(document);
+  return 0;
+}
+
+}  // namespace
+
+Command match_command() {
+  Command command;
+  command.name = "match";
+  command.arguments = "IMAGE TEXT…";
+  command.summary = message("how well each text fits a picture");
+  command.description = message(
+      "With most models the texts compete and their probabilities add up to 1: give every possibility, and one for "
+      "\"something else\". With SigLIP each text stands for itself. IMAGE may be - for standard input.");
+  command.options = {no_exif_rotation_option(), decode_option(), special_option()};
+  command.examples = {
+      {message("gaze match photo.jpg \"a cat\" \"a dog\" \"a person\" \"a car\""),
+       message("which of the four it shows")},
+      {message(
+           "gaze match photo.jpg \"a photo of a beach\" \"a photo of a city\" --model openai/clip-vit-base-patch32"),
+       message("the same with an installed model")},
+      {"curl -s https://example.org/cat.jpg | gaze match - 猫 狗 --json", message("from a pipe, for a program")}};
+  command.least_arguments = 2;
+  command.run = run_match;
+  return command;
+}
+
+}  // namespace gaze::cli

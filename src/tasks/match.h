@@ -1,0 +1,36 @@
+// How well each of several texts fits a picture.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/dual_encoder.h"
+#include "tasks/pictures.h"
+
+namespace gaze {
+
+struct Match {
+  double probability = 0;
+  double logit = 0;
+};
+
+struct Matches {
+  std::string normalisation;   // "softmax": the texts compete; "sigmoid": each for itself
+  std::vector<Match> matches;  // one a text, in their order
+};
+
+// `parse_special`: text such as "<|endoftext|>" becomes that token, as the reference does.
+// Errors: those of reading and decoding `image`; limit_exceeded for a text.
+Matches match(const DualEncoder& encoder, const std::filesystem::path& image, std::span<const std::string> texts,
+              const PictureOptions& options, bool parse_special);
+
+// The ids that the model's text tower receives.
+std::vector<std::vector<TokenId>> encode_for(const DualEncoder& encoder, std::span<const std::string> texts,
+                                             bool parse_special);
+
+// True where one of the texts is Chinese and the model was trained on English alone (the CLIP family).
+bool is_wrong_language(const DualEncoder& encoder, std::span<const std::string> texts);
+
+}  // namespace gaze

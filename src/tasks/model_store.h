@@ -1,0 +1,59 @@
+// Which models there are: installed ones, the built-in one, and checkpoint folders anywhere.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace gaze {
+
+inline constexpr const char* kBuiltInModel = "gaze-mini";
+
+struct ModelEntry {
+  std::string name;            // "gaze-mini", "openai/clip-vit-base-patch32", or the folder as the user gave it
+  std::filesystem::path path;  // the checkpoint folder
+  std::string kind;            // config.json's model_type
+  std::vector<std::string> tasks;
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;  // of all files in the folder
+  std::string licence;     // as the model card says; empty where it does not
+  bool built_in = false;
+  std::string fault;  // why it cannot be used; empty where it can
+};
+
+// A folder of models: MODELS/NAME or MODELS/ORG/NAME, each as published on the hub, with a config.json.
+// Reads the disk at every call; safe to share between threads.
+class ModelStore {
+ public:
+  explicit ModelStore(std::filesystem::path models, std::filesystem::path built_in = built_in_folder());
+
+  // All installed models by name, the built-in one first. A broken one is listed with its fault.
+  std::vector<ModelEntry> list() const;
+
+  // `name`: "gaze-mini", an installed name, or a checkpoint folder. Errors: model_not_found (says what there is).
+  ModelEntry find(const std::string& name) const;
+
+  // The model a task takes where nobody named one: the installed one with the most parameters that can do it, else the
+  // built-in one. Errors: model_not_found.
+  ModelEntry best_for(const std::string& task) const;
+
+  // Deletes an installed model. Errors: model_not_found, usage (the built-in one, a folder outside of MODELS).
+  ModelEntry remove(const std::string& name) const;
+
+  // Reads every file against SHA256SUMS (where the folder has one) and loads the model whole.
+  // Errors: bad_weights and the others of loading, naming what is wrong.
+  ModelEntry verify(const std::string& name) const;
+
+  // models/gaze-mini beside the source that this program was built from, or PREFIX/share/gaze/models/gaze-mini.
+  static std::filesystem::path built_in_folder();
+
+ private:
+  ModelEntry describe(std::string name, const std::filesystem::path& folder) const;
+  [[noreturn]] void throw_not_found(const std::string& name) const;
+
+  std::filesystem::path models_;
+  std::filesystem::path built_in_;
+};
+
+}  // namespace gaze
