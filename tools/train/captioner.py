@@ -19,9 +19,9 @@ def new_decoder(dropout=0.1):
     return Decoder({**CONFIG["decoder_config"], "dropout": dropout}, CONFIG["vision_config"])
 
 
-def loss_of(decoder, ids, memory, smoothing):
+def loss_of(decoder, ids, memory, rows, smoothing):
     """ids [n, t], starting with the language token; only real positions reach the vocabulary, padding does not."""
-    hidden = decoder(ids[:, :-1], memory)
+    hidden = decoder(ids[:, :-1], memory, rows)
     target = ids[:, 1:]
     real = target != PAD
     logits = decoder.logits(hidden[real]).float()
@@ -68,7 +68,8 @@ def train(decoder, items, tokenizer, pooled, feature_maps, kept, rows, epochs, n
                     for half in (chosen[:len(chosen) // 2], chosen[len(chosen) // 2:]):
                         width = max(len(c) for c, _ in half)
                         ids = torch.tensor([c + [PAD] * (width - len(c)) for c, _ in half], device=DEVICE)
-                        one, tokens = loss_of(decoder, ids, memory[[m for _, m in half]], SMOOTHING[code])
+                        one, tokens = loss_of(decoder, ids, memory, torch.tensor([m for _, m in half], device=DEVICE),
+                                              SMOOTHING[code])
                         loss, count = loss + one, count + tokens
                         total[2 * lang:2 * lang + 2] += [one.item(), tokens]
                 (loss / count).backward()

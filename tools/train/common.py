@@ -2,6 +2,7 @@
 import functools
 import hashlib
 import json
+import math
 import os
 import random
 import sys
@@ -67,7 +68,7 @@ def cosine_rate(step, steps, warmup=100):
     """Share of the peak learning rate at `step`: linear warm-up, then half a cosine to 1 % of it."""
     if step < warmup:
         return (step + 1) / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
 
 def save_json(path, value):

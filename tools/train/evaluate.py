@@ -104,7 +104,7 @@ def cached_pictures(maps, pooled, head):
 
 @torch.inference_mode()
 def of_folder(folder, items):
-    """The published folder as it is, from pixels: every table, and all dev captions (`examples`) for the card."""
+    """The published folder as it is, from pixels: (every table, examples for the card)."""
     model, tokenizer = export.load(folder)
     model = model.to(DEVICE)
     some = [it for it in items if it.dev]
@@ -126,8 +126,7 @@ def of_folder(folder, items):
         "retrieval_with_mirror": retrieval_table(lambda keys: picture_of(keys, True), text_of, items),
         **words_table(picture_of, text_of, items, {k for k, _ in found}, False),
         "captions": {lang: caption_table(captions[lang], items, lang) for lang in captions},
-        "examples": examples(captions, items),
-    }
+    }, examples(captions, items)
 
 
 def examples(captions, items):

@@ -83,10 +83,15 @@ class Attention(nn.Module):
         self.heads = heads
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(4))
 
-    def forward(self, x, memory, mask=None, causal=False):
-        """x [n, t, w] attends to memory [n, s, w]; mask [n, s] is true where memory may be read."""
+    def forward(self, x, memory, mask=None, causal=False, rows=None):
+        """x [n, t, w] attends to memory [n, s, w]; mask [n, s] is true where memory may be read.
+
+        With `rows` [n], memory is [m, s, w] and x[i] reads memory[rows[i]]: several captions of one picture share it.
+        """
         split = lambda y: y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         q, k, v = split(self.q_proj(x)), split(self.k_proj(memory)), split(self.v_proj(memory))
+        if rows is not None:
+            k, v = k[rows], v[rows]
         keep = None if mask is None else mask[:, None, None, :]
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=keep, is_causal=causal)
         return self.out_proj(y.transpose(1, 2).flatten(2))
@@ -153,11 +158,11 @@ class DecoderLayer(nn.Module):
         self.layer_norm3, self.mlp = nn.LayerNorm(width), MLP(width, config["intermediate_size"])
         self.dropout = config.get("dropout", 0.0)
 
-    def forward(self, x, picture):
+    def forward(self, x, picture, rows=None):
         drop = lambda y: F.dropout(y, self.dropout, self.training)
         y = self.layer_norm1(x)
         x = x + drop(self.self_attn(y, y, causal=True))
-        x = x + drop(self.cross_attn(self.layer_norm2(x), picture))
+        x = x + drop(self.cross_attn(self.layer_norm2(x), picture, rows=rows))
         return x + drop(self.mlp(self.layer_norm3(x)))
 
 
@@ -181,11 +186,11 @@ class Decoder(nn.Module):
                        self.pooled_projection(pooled)[:, None]], 1)
         return self.picture_layer_norm(x + self.picture_position_embedding)
 
-    def forward(self, ids, picture):
-        """ids [n, t] → hidden states [n, t, width]; logits = hidden · token_embeddingᵀ."""
+    def forward(self, ids, picture, rows=None):
+        """ids [n, t] → hidden states [n, t, width]; logits = hidden · token_embeddingᵀ. `rows`: see Attention."""
         x = self.embeddings(ids)
         for layer in self.layers:
-            x = layer(x, picture)
+            x = layer(x, picture, rows)
         return self.final_layer_norm(x)
 
     def logits(self, hidden):

@@ -201,7 +201,7 @@ def train_heads(teacher, pooled, original_logits, batches, epochs, batch=512, ra
     return teacher
 
 
-def fine_tune(teacher, trunk, maps, original_logits, batches, check, epochs=6, batch=256, seed=2):
+def fine_tune(teacher, trunk, maps, original_logits, batches, check, epochs=5, batch=256, seed=2):
     """Heads and the end of the trunk together; every epoch is stored, and a broken run goes on after the last one."""
     path = CACHE / "teacher-running.pt"
     ends = trainable(trunk)
@@ -274,25 +274,20 @@ def load_heads_only(teacher, pooled, logits, batches):
     return teacher.eval()
 
 
-def run(items, maps, left_out):
-    """Returns (teacher, trunk, texts) after fine-tuning; stored in the cache folder."""
-    texts = Texts(items)
+def run(items, maps, texts, batches, untouched, answers):
+    """(teacher, trunk) after fine-tuning; stored in the cache folder. `untouched`, `answers`: see `original`."""
     teacher = Teacher(texts.vectors.float().mean(0)).to(DEVICE)
-    trunk, _, _ = load_pretrained_trunk()
-    trunk = trunk.to(DEVICE)
+    trunk = load_pretrained_trunk()[0].to(DEVICE)
     path = CACHE / "teacher.pt"
     if not path.exists():
-        batches = Batches(items, maps, texts, left_out)
-        _, pooled, logits = original(maps)
-        if not (CACHE / "teacher-running.pt").exists():
-            load_heads_only(teacher, pooled, logits, batches)
-            log("teacher: heads on the untouched trunk", quick_check(teacher, pooled, maps, items, texts))
-        fine_tune(teacher, trunk, maps, logits, batches, _dev_check(teacher, maps, items, texts))
+        load_heads_only(teacher, untouched, answers, batches)
+        log("teacher: heads on the untouched trunk", quick_check(teacher, untouched, maps, items, texts))
+        fine_tune(teacher, trunk, maps, answers, batches, _dev_check(teacher, maps, items, texts))
         torch.save({"teacher": teacher.state_dict(), "trunk": trunk.state_dict()}, path)
     state = torch.load(path, map_location=DEVICE, weights_only=True)
     teacher.load_state_dict(state["teacher"])
     trunk.load_state_dict(state["trunk"])
-    return teacher.eval(), trunk.eval(), texts
+    return teacher.eval(), trunk.eval()
 
 
 def join_pictures(teacher, pooled, original_logits, batches, epochs=3):

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from common import CACHE, DEVICE, SEED, autocast, cosine_rate, log, seed_everything
-from config import CONFIG, EOS, PAD, VOCAB_SIZE
+from config import CONFIG, PAD, VOCAB_SIZE
 from e5 import TextVectors
 from model import TextModel
-from teacher import contrast, retrieval, targets
+from teacher import contrast, targets
 
 BATCH, PHRASES, RATE = 256, 384, 1e-3
 RELATION_SCALE = 20.0
