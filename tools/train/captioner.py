@@ -11,12 +11,18 @@ from common import CACHE, DEVICE, SEED, autocast, cosine_rate, log, seed_everyth
 from config import CONFIG, EN, EOS, PAD, ZH
 from model import Decoder
 
-BATCH, EACH, RATE, SMOOTHING = 64, 2, 1e-3, {EN: 0.1, ZH: 0.05}
+BATCH, EACH, RATE, SMOOTHING = 24, 2, 8e-4, {EN: 0.05, ZH: 0.0}
 LONGEST = CONFIG["decoder_config"]["max_position_embeddings"] - 1
 
 
-def new_decoder(dropout=0.1):
+def new_decoder(dropout=0.05):
     return Decoder({**CONFIG["decoder_config"], "dropout": dropout}, CONFIG["vision_config"])
+
+
+@torch.no_grad()
+def start_from_tower(decoder, token_embedding):
+    """The warmed-up text tower's token embeddings, at the scale of fresh ones: words are near their like from the start."""
+    decoder.embeddings.token_embedding.weight.copy_(token_embedding / token_embedding.std() * 0.04)
 
 
 def loss_of(decoder, ids, memory, rows, smoothing):
@@ -75,6 +81,9 @@ def train(decoder, items, tokenizer, pooled, feature_maps, kept, rows, epochs, n
                 (loss / count).backward()
             nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
             optimizer.step()
+            if (n + 1) % 100 == 0:
+                log(f"{name}: step {n + 1} of {per_epoch}, loss a token so far en {total[0] / total[1]:.3f} "
+                    f"zh {total[2] / total[3]:.3f}")
         torch.save({"decoder": decoder.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}, path)
         log(f"{name}: epoch {epoch + 1} of {epochs}, loss a token en {total[0] / total[1]:.3f} "
             f"zh {total[2] / total[3]:.3f}, {time.time() - start:.0f} s")

@@ -8,7 +8,7 @@ from common import DEVICE
 from config import GENERATION, LANGUAGE_IDS
 from data import held_out_classes
 from generate import beam_search
-from labels import article, caltech, fashion
+from labels import article, caltech, fashion, imagenet
 from metrics import bleu4, cider_d, cider_d_each, repeats
 from teacher import retrieval
 from tower import encode_all
@@ -17,20 +17,28 @@ EN_PROMPT, ZH_PROMPT = "a photo of a {}", "一张{}的照片"
 
 
 @torch.inference_mode()
-def retrieval_table(picture_of, text_of, items):
-    """picture_of(keys), text_of(texts) → unit vectors. Rows of R@1/5/10 text → picture and R@1 picture → text."""
+def retrieval_tables(picture_of, text_of, items):
+    """R@1/5/10 text → picture and R@1 picture → text by language: with the picture alone, and mirror averaged.
+
+    picture_of(keys, mirror), text_of(texts) → unit vectors.
+    """
     dev = [it for it in items if it.source == "flickr8k" and it.dev]
-    pictures = picture_of([it.key for it in dev])
-    table = {}
+    tables = {"retrieval": {}, "retrieval_with_mirror": {}}
     for lang in ("en", "zh"):
         texts = [(c, n) for n, it in enumerate(dev) for c in getattr(it, lang)]
-        vectors = text_of([c for c, _ in texts])
-        table[lang] = retrieval(pictures, vectors, torch.tensor([n for _, n in texts], device=pictures.device))
-    return table
+        vectors, owner = text_of([c for c, _ in texts]), torch.tensor([n for _, n in texts], device=DEVICE)
+        for name, mirror in (("retrieval", False), ("retrieval_with_mirror", True)):
+            tables[name][lang] = retrieval(picture_of([it.key for it in dev], mirror), vectors, owner)
+    return tables
 
 
 def _class_names():
     return {folder: names for folder, names in caltech().items() if folder != "Faces_easy"}
+
+
+def in_imagenet(name):
+    """Whether a name is, or is the end or the start of, one of the 1,000 class names of the pretrained trunk."""
+    return any(f" {name.lower()} " in f" {other.lower()} " for _, other, _ in imagenet())
 
 
 def _top1(pictures, labels, names, text_of, prompts, among=None):
@@ -65,6 +73,9 @@ def words_table(picture_of, text_of, items, known, left_out):
         kept = pictures[rows], [labels[i] for i in rows]
         table["left_out_among_101"] = _top1(*kept, names, text_of, prompts)
         table["left_out_among_20"] = _top1(*kept, names, text_of, prompts, among=held)
+        unknown = [n for n, label in enumerate(kept[1]) if not in_imagenet(names[label][0])]
+        table["left_out_and_not_in_imagenet"] = _top1(kept[0][unknown], [kept[1][n] for n in unknown], names, text_of,
+                                                      prompts)
     wear = [it for it in items if it.source == "fashion" and it.dev]
     kinds = {k: (article(k), zh) for k, zh in fashion("article_type").items()}
     if wear:
@@ -122,8 +133,7 @@ def of_folder(folder, items):
     map_of = lambda keys: (tensor([found[k, "whole"][0] for k in keys]), tensor([found[k, "whole"][1] for k in keys]))
     captions = {lang: captions_of(model.decoder, tokenizer, items, map_of, lang) for lang in ("en", "zh")}
     return {
-        "retrieval": retrieval_table(picture_of, text_of, items),
-        "retrieval_with_mirror": retrieval_table(lambda keys: picture_of(keys, True), text_of, items),
+        **retrieval_tables(picture_of, text_of, items),
         **words_table(picture_of, text_of, items, {k for k, _ in found}, False),
         "captions": {lang: caption_table(captions[lang], items, lang) for lang in captions},
     }, examples(captions, items)

@@ -86,6 +86,7 @@ class Recipe:
         return self
 
     def heads_only(self):
+        seed_everything(10)
         first = teaching.Teacher(self.texts.vectors.float().mean(0)).to(DEVICE)
         return teaching.load_heads_only(first, self.untouched, self.answers, self.batches)
 
@@ -121,6 +122,8 @@ def lane_captioner(without):
     _, _, pooled, feature_maps, kept = recipe.tuned()
     seed_everything(12)
     decoder = captioner.new_decoder().to(DEVICE)
+    warm = torch.load(CACHE / "tower-warm.pt", map_location=DEVICE, weights_only=True)
+    captioner.start_from_tower(decoder, warm["text_model.embeddings.token_embedding.weight"])
     stored("captioner", decoder, lambda: captioner.train(decoder, recipe.items, recipe.tokenizer, pooled, feature_maps,
                                                          kept, recipe.maps.rows, CAPTION_EPOCHS, "captioner"))
 
@@ -134,6 +137,8 @@ def dual_encoder(recipe):
     teacher.eval()
     tower, words = recipe.new_tower(), recipe.taught(teacher)
     stored("tower-warm", tower, lambda: sys.exit("the warm-up of the text tower is missing"))
+    if not (CACHE / "tower-check.pt").exists():
+        towers.turn(tower, recipe.taught(recipe.heads_only()), words)
 
     def vectors():
         with torch.inference_mode():
@@ -144,8 +149,7 @@ def dual_encoder(recipe):
         text_of = lambda some: towers.encode_all(tower, recipe.tokenizer, some)
         picture_of = evaluate.cached_pictures(recipe.maps, pooled, teacher.picture)
         known = {key for key, view in recipe.maps.rows if view == "whole"}
-        return {"retrieval": evaluate.retrieval_table(picture_of, text_of, recipe.items),
-                "retrieval_with_mirror": evaluate.retrieval_table(lambda k: picture_of(k, True), text_of, recipe.items),
+        return {**evaluate.retrieval_tables(picture_of, text_of, recipe.items),
                 **evaluate.words_table(picture_of, text_of, recipe.items, known, check)}
 
     stored("tower-check", tower, lambda: towers.train(tower, words, recipe.batches, vectors(), TOWER_EPOCHS,

@@ -93,6 +93,17 @@ def drawn_to(mine, target, scale=RELATION_SCALE):
     return 2 * (1 - (mine * target).sum(1)).mean() + 0.5 * (relation - entropy)
 
 
+@torch.inference_mode()
+def turn(tower, words_before, words_now):
+    """Fine-tuning moves the teacher's space; the rotation that brings its old vectors nearest to the new ones
+    (orthogonal Procrustes) brings the warmed-up tower along."""
+    before, now = (torch.cat([w.target, w.phrase_target]).float() for w in (words_before, words_now))
+    u, _, v = torch.linalg.svd(before.T @ now)
+    rotation = (u @ v).to(tower.text_projection.weight.device)
+    log(f"tower: turned; cosine of the two teachers {((before @ (u @ v)) * now).sum(1).mean().item():.3f}")
+    tower.text_projection.weight.data.copy_(rotation.T @ tower.text_projection.weight)
+
+
 def optimizer_for(tower, rate):
     return torch.optim.AdamW([{"params": [p for p in tower.parameters() if p.ndim > 1], "weight_decay": 0.05},
                               {"params": [p for p in tower.parameters() if p.ndim < 2], "weight_decay": 0.0}],
