@@ -1,9 +1,9 @@
 #include "ops/matmul.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
-#include <tuple>
 #include <vector>
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -82,10 +82,17 @@ int weight_limit() {
   return cpu_features().avx512_vnni ? 127 : 63;
 }
 
+thread_local MatmulTrace* trace = nullptr;
+
 constexpr std::int64_t kTypicalRows = 256;       // for which the weights' layout is chosen
 constexpr std::size_t kMostPreparedShapes = 64;  // a prepared shape is small; texts have many lengths
 
 }  // namespace
+
+struct MatmulTrace::Product {
+  const PackedMatmul::Implementation* matmul;
+  std::int64_t rows;
+};
 
 class PackedMatmul::Implementation {
  public:
@@ -116,6 +123,7 @@ class PackedMatmul::Implementation {
     GAZE_CHECK(rows * in_ == x.elements() && rows * out_ == y.elements());
     GAZE_CHECK(!add || (activation_ == Activation::none && y.dtype() == DType::f32));
     if (rows == 0) return;
+    if (trace) trace->products_.push_back({this, rows});
     Scratch::Frame frame;
     if (precision_ == Precision::f32 && y.dtype() != DType::f32) {  // oneDNN does not narrow the result of f32 inputs
       Tensor wide = frame.tensor(y.shape(), DType::f32);
@@ -125,25 +133,36 @@ class PackedMatmul::Implementation {
     if (precision_ == Precision::int8) {
       Tensor q = frame.tensor({rows, in_}, DType::u8), scales = frame.tensor({rows}, DType::f32);
       quantize_rows(x, 127, q, scales);
-      execute(q, &scales, y, add, rows);
+      execute(*prepared({.rows = rows, .to = y.dtype(), .add = add}), q, &scales, y);
     } else if (x.dtype() == input_dtype()) {
-      execute(x, nullptr, y, add, rows);
+      execute(*prepared({.rows = rows, .to = y.dtype(), .add = add}), x, nullptr, y);
     } else {
       Tensor converted = frame.tensor(x.shape(), input_dtype());
       convert(x, converted);
-      execute(converted, nullptr, y, add, rows);
+      execute(*prepared({.rows = rows, .to = y.dtype(), .add = add}), converted, nullptr, y);
     }
+  }
+
+  std::int64_t input_bytes(std::int64_t rows) const { return rows * in_ * std::int64_t{4}; }
+  std::int64_t output_bytes(std::int64_t rows) const { return rows * out_ * std::int64_t{4}; }
+
+  // The product and nothing else; x and y are bytes, as many as input_bytes and output_bytes say.
+  void run_alone(std::int64_t rows, const Tensor& x, Tensor& y) const {
+    Scratch::Frame frame;
+    execute(*prepared({.rows = rows, .to = input_dtype(), .alone = true}), x, nullptr, y);
   }
 
  private:
   struct Key {
-    std::int64_t rows;
-    DType to;
-    bool add;
-    int threads;
+    std::int64_t rows = 0;
+    DType to = DType::f32;
+    bool add = false;
+    bool alone = false;  // no bias, nothing after the product
+    int threads = compute_threads();
     auto operator<=>(const Key&) const = default;
   };
   struct Prepared {
+    Key key;
     dnnl::matmul::primitive_desc description;
     dnnl::matmul primitive;
   };
@@ -170,8 +189,8 @@ class PackedMatmul::Implementation {
 
   // Turns weights as the checkpoint has them into the layout that the product wants.
   void finish_packing(Memory plain) {
-    const DType to = input_dtype();
-    const auto wanted = describe({kTypicalRows, to, false, 0}, matrix(in_, out_, weights_.type, Tag::any));
+    const auto wanted =
+        describe({.rows = kTypicalRows, .to = input_dtype()}, matrix(in_, out_, weights_.type, Tag::any));
     weights_.packed = Memory(wanted.weights_desc(), engine());
     omp_set_num_threads(compute_threads());
     dnnl::reorder(plain, weights_.packed).execute(stream(), plain, weights_.packed);
@@ -183,6 +202,9 @@ class PackedMatmul::Implementation {
     dnnl::post_ops steps;
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    const auto from = matrix(key.rows, in_, quantized ? Type::u8 : weights_.type);
+    const auto to = matrix(key.rows, out_, to_dnnl(key.to));
+    if (key.alone) return {{from, weights, to}, attributes, engine()};
     if (quantized) {
       attributes.set_output_scales(1 << 2, scales_);
       steps.append_binary(dnnl::algorithm::binary_mul, matrix(key.rows, 1, Type::f32));
@@ -191,9 +213,6 @@ class PackedMatmul::Implementation {
     append(steps, activation_);
     if (key.add) steps.append_sum(1);
     attributes.set_post_ops(steps);
-
-    const auto from = matrix(key.rows, in_, quantized ? Type::u8 : weights_.type);
-    const auto to = matrix(key.rows, out_, to_dnnl(key.to));
     if (!quantized && !bias_.defined()) return {{from, weights, to}, attributes, engine()};
     return {{from, weights, matrix(1, out_, Type::f32), to}, attributes, engine()};
   }
@@ -203,36 +222,36 @@ class PackedMatmul::Implementation {
       const std::shared_lock lock(mutex_);
       if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
     }
+    omp_set_num_threads(key.threads);  // a primitive is made for as many threads as there are
     const auto description = describe(key, weights_.packed.get_desc());
-    auto made = std::make_shared<const Prepared>(Prepared{description, dnnl::matmul(description)});
+    auto made = std::make_shared<const Prepared>(Prepared{key, description, dnnl::matmul(description)});
     const std::unique_lock lock(mutex_);
     if (prepared_.size() >= kMostPreparedShapes) prepared_.clear();
     return prepared_.emplace(key, std::move(made)).first->second;
   }
 
-  void execute(const Tensor& x, const Tensor* row_scales, Tensor& y, bool add, std::int64_t rows) const {
-    const int threads = compute_threads();
-    omp_set_num_threads(threads);
-    const auto ready = prepared({rows, y.dtype(), add, threads});
+  void execute(const Prepared& ready, const Tensor& x, const Tensor* row_scales, Tensor& y) const {
+    omp_set_num_threads(ready.key.threads);
     Scratch::Frame frame;
-    const auto workspace = ready->description.scratchpad_desc();
+    const auto workspace = ready.description.scratchpad_desc();
     const Tensor space = frame.tensor({static_cast<std::int64_t>(workspace.get_size())}, DType::u8);
 
-    std::unordered_map<int, Memory> arguments{{DNNL_ARG_SRC, view(ready->description.src_desc(), x)},
+    std::unordered_map<int, Memory> arguments{{DNNL_ARG_SRC, view(ready.description.src_desc(), x)},
                                               {DNNL_ARG_WEIGHTS, weights_.packed},
-                                              {DNNL_ARG_DST, view(ready->description.dst_desc(), y)},
+                                              {DNNL_ARG_DST, view(ready.description.dst_desc(), y)},
                                               {DNNL_ARG_SCRATCHPAD, view(workspace, space)}};
+    const auto per_column = matrix(1, out_, Type::f32);
     if (row_scales) {
-      arguments.emplace(DNNL_ARG_BIAS, view(matrix(1, out_, Type::f32), correction_));
+      arguments.emplace(DNNL_ARG_BIAS, view(per_column, correction_));
       arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                        view(matrix(rows, 1, Type::f32), *row_scales));
+                        view(matrix(ready.key.rows, 1, Type::f32), *row_scales));
       if (bias_.defined()) {
-        arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(1) | DNNL_ARG_SRC_1, view(matrix(1, out_, Type::f32), bias_));
+        arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(1) | DNNL_ARG_SRC_1, view(per_column, bias_));
       }
-    } else if (bias_.defined()) {
-      arguments.emplace(DNNL_ARG_BIAS, view(matrix(1, out_, Type::f32), bias_));
+    } else if (bias_.defined() && !ready.key.alone) {
+      arguments.emplace(DNNL_ARG_BIAS, view(per_column, bias_));
     }
-    ready->primitive.execute(stream(), arguments);
+    ready.primitive.execute(stream(), arguments);
     stream().wait();
   }
 
@@ -276,6 +295,30 @@ void PackedMatmul::run(const Tensor& x, Tensor& y) const {
 }
 void PackedMatmul::run_add(const Tensor& x, Tensor& y) const {
   implementation_->run(x, y, true);
+}
+
+MatmulTrace::MatmulTrace() {
+  GAZE_CHECK(!trace);
+  trace = this;
+}
+
+MatmulTrace::~MatmulTrace() {
+  if (trace == this) trace = nullptr;
+}
+
+void MatmulTrace::run_alone() {
+  trace = nullptr;  // what runs from now on is not noted
+  if (!input_.defined()) {
+    std::int64_t in = 0, out = 0;
+    for (const Product& product : products_) {
+      in = std::max(in, product.matmul->input_bytes(product.rows));
+      out = std::max(out, product.matmul->output_bytes(product.rows));
+    }
+    input_ = Tensor::empty({in}, DType::u8);
+    output_ = Tensor::empty({out}, DType::u8);
+    std::ranges::fill(input_.values<std::uint8_t>(), 0x3C);  // 60 as a byte, 0.01 as a float
+  }
+  for (const Product& product : products_) product.matmul->run_alone(product.rows, input_, output_);
 }
 
 }  // namespace gaze

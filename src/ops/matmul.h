@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "ops/activation.h"
 #include "ops/precision.h"
@@ -37,8 +38,29 @@ class PackedMatmul {
   void run_add(const Tensor& x, Tensor& y) const;
 
  private:
+  friend class MatmulTrace;
   class Implementation;
   std::unique_ptr<Implementation> implementation_;
+};
+
+// Notes the products that this thread runs while the object stands, to measure what they cost alone: the limit of a
+// forward pass. The products' weights must outlive it. Traces do not nest.
+class MatmulTrace {
+ public:
+  MatmulTrace();
+  ~MatmulTrace();
+  MatmulTrace(const MatmulTrace&) = delete;
+  MatmulTrace& operator=(const MatmulTrace&) = delete;
+
+  // Runs each product once more with the same weights, shape and precision, but no bias, activation, residual or
+  // quantisation around it. The first call also makes ready.
+  void run_alone();
+
+ private:
+  friend class PackedMatmul::Implementation;
+  struct Product;
+  std::vector<Product> products_;
+  Tensor input_, output_;  // bytes, as many as the largest product needs
 };
 
 }  // namespace gaze

@@ -1,0 +1,115 @@
+#include "tasks/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+#include "base/limits.h"
+#include "ops/matmul.h"
+#include "ops/parallel.h"
+
+namespace gaze {
+namespace {
+
+constexpr int kPictureWidth = 640, kPictureHeight = 480;
+constexpr const char* kCaption = "a brown dog runs across the wet sand of a beach at sunset";
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+// Median seconds of each kind of work, run in turns for `seconds` in all, at least five times each after a warm-up.
+std::vector<double> in_turns(const std::vector<std::function<void()>>& kinds, double seconds) {
+  std::vector<std::vector<double>> times(kinds.size());
+  for (const auto& work : kinds) work();
+  double spent = 0;
+  while (times.front().size() < 5 || spent < seconds) {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      times[i].push_back(seconds_of(kinds[i]));
+      spent += times[i].back();
+    }
+  }
+  std::vector<double> medians;
+  for (const auto& each : times) medians.push_back(median(each));
+  return medians;
+}
+
+// `work` handles a batch; its row, and the row of its matrix products alone.
+std::vector<BenchResult> bench_tower(const std::string& what, const std::string& unit, const BenchOptions& options,
+                                     const std::function<void()>& work) {
+  work();  // everything is made ready before the products are noted
+  MatmulTrace products;
+  work();
+  const auto medians = in_turns({[&] { products.run_alone(); }, work}, options.seconds);
+  return {{what, options.batch / medians[1], unit}, {"matmul_limit", options.batch / medians[0], unit}};
+}
+
+// Some picture with edges and gradients.
+Image picture() {
+  Image image{kPictureWidth, kPictureHeight,
+              std::vector<std::uint8_t>(std::size_t{kPictureWidth} * kPictureHeight * 3)};
+  std::uint32_t state = 1;
+  for (std::uint8_t& value : image.rgb) {
+    state = state * 1664525 + 1013904223;
+    value = static_cast<std::uint8_t>(state >> 24);
+  }
+  return image;
+}
+
+double memory_read_bytes_per_second(double seconds) {
+  const std::int64_t bytes = 512 * MiB, words = bytes / 8;  // beyond what caches hold for us
+  const Tensor memory = Tensor::zeros({words}, DType::i64);
+  const std::int64_t* values = memory.data<std::int64_t>();
+  std::int64_t sum = 0;
+  const auto read = [&] {
+    std::int64_t total = 0;
+#pragma omp parallel for reduction(+ : total) num_threads(compute_threads()) schedule(static)
+    for (std::int64_t i = 0; i < words; ++i) total += values[i];
+    sum += total;
+  };
+  const double median_seconds = in_turns({read}, seconds).front();
+  GAZE_CHECK(sum == 0);
+  return static_cast<double>(bytes) / median_seconds;
+}
+
+}  // namespace
+
+std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options) {
+  const ImageProcessor& processor = model.image_processor();
+  const Image image = picture();
+  Tensor pixels = Tensor::empty({options.batch, 3, processor.output_height(), processor.output_width()}, DType::f32);
+  for (int i = 0; i < options.batch; ++i) {
+    Tensor one = pixels.rows(i, i + 1);
+    processor.process(image, one.data<float>());
+  }
+  return bench_tower("image_tower", "images/s", options, [&] { model.encode_images(pixels); });
+}
+
+std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& options) {
+  std::vector<BenchResult> results = bench_image_tower(model, options);
+
+  const std::vector<std::vector<TokenId>> texts(
+      static_cast<std::size_t>(options.batch),
+      model.tokenizer().encode(kCaption, {.max_length = model.info().context_length}));
+  std::ranges::move(bench_tower("text_tower", "texts/s", options, [&] { model.encode_texts(texts); }),
+                    std::back_inserter(results));
+
+  const ImageProcessor& processor = model.image_processor();
+  const Image image = picture();
+  std::vector<float> pixels(std::size_t{3} * processor.output_height() * processor.output_width());
+  const auto preprocess = in_turns({[&] { processor.process(image, pixels.data()); }}, options.seconds);
+  results.push_back({"preprocess", 1 / preprocess.front(), "images/s"});
+  results.push_back({"memory_read", memory_read_bytes_per_second(options.seconds) / 1e9, "GB/s"});
+  return results;
+}
+
+}  // namespace gaze
