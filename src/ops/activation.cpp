@@ -24,15 +24,14 @@ HWY_INLINE V Erf(D d, V x) {
   sum = hn::MulAdd(sum, t, hn::Set(d, 1.421413741f));
   sum = hn::MulAdd(sum, t, hn::Set(d, -0.284496736f));
   sum = hn::MulAdd(sum, t, hn::Set(d, 0.254829592f));
-  const V tail = hn::Mul(hn::Mul(sum, t), hn::Exp(d, hn::Neg(hn::Mul(size, size))));
+  const V tail = hn::Mul(hn::Mul(sum, t), FastExp(d, hn::Neg(hn::Mul(size, size))));
   return hn::CopySignToAbs(hn::Sub(one, tail), x);
 }
 
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Sigmoid(D d, V x) {
   const V one = hn::Set(d, 1.0f);
-  const V power = hn::Min(hn::Neg(x), hn::Set(d, 88.0f));  // beyond it highway's Exp wraps around
-  return hn::Div(one, hn::Add(one, hn::Exp(d, power)));
+  return hn::Div(one, hn::Add(one, FastExp(d, hn::Neg(x))));
 }
 
 template <class D, class V = hn::Vec<D>>

@@ -7,7 +7,6 @@
 #define HWY_TARGET_INCLUDE "ops/attention.cpp"
 #include <hwy/foreach_target.h>
 // Highway compiles this file once for every instruction set.
-#include <hwy/contrib/math/math-inl.h>
 
 #include "ops/attention_task.h"
 #include "ops/parallel.h"
@@ -72,15 +71,14 @@ void Multiply(const float* a, std::size_t a_stride, const float* b, std::size_t 
 float ExpRow(float* x, std::size_t visible, std::size_t padded) {
   const hn::ScalableTag<float> d;
   const std::size_t lanes = hn::Lanes(d);
-  std::fill(x + visible, x + padded, -std::numeric_limits<float>::infinity());
+  std::fill(x + visible, x + padded, std::numeric_limits<float>::lowest());
   auto largest = hn::LoadU(d, x);
   for (std::size_t i = lanes; i < padded; i += lanes) largest = hn::Max(largest, hn::LoadU(d, x + i));
   largest = hn::MaxOfLanes(d, largest);
   auto sum = hn::Zero(d);
   for (std::size_t i = 0; i < padded; i += lanes) {
-    // e^−∞ would pass through the polynomial as NaN; e^−100 is 0 beside the largest's 1.
-    const auto power = hn::Max(hn::Sub(hn::LoadU(d, x + i), largest), hn::Set(d, -100.0f));
-    const auto value = hn::Exp(d, power);
+    // What is hidden becomes e^−87: nothing beside the largest's 1.
+    const auto value = FastExp(d, hn::Sub(hn::LoadU(d, x + i), largest));
     hn::StoreU(value, d, x + i);
     sum = hn::Add(sum, value);
   }
@@ -99,46 +97,58 @@ void CopyRows(const In* from, std::size_t from_stride, std::size_t rows, std::si
   }
 }
 
-float ToFloat(float value) {
-  return value;
-}
-float ToFloat(Bf16 value) {
-  return to_float(value);
-}
-
-// to[columns, padded] ← the transpose of from[rows, columns], the rest of each row zero. Blocks of 16 × 16 stay in the
-// first-level cache on both sides.
-template <class In>
-void CopyTransposed(const In* from, std::size_t from_stride, std::size_t rows, std::size_t columns, float* to,
-                    std::size_t padded) {
-  constexpr std::size_t kBlock = 16;
-  for (std::size_t r0 = 0; r0 < padded; r0 += kBlock) {
-    const std::size_t filled = std::min(rows, r0 + kBlock), end = std::min(padded, r0 + kBlock);
-    for (std::size_t c = 0; c < columns; ++c) {
-      float* row = to + c * padded;
-      std::size_t r = r0;
-      for (; r < filled; ++r) row[r] = ToFloat(from[r * from_stride + c]);
-      for (; r < end; ++r) row[r] = 0;
+// to[columns, to_stride] ← the transpose of from[rows, from_stride]; rows and columns are multiples of four. Blocks of
+// four rows and four columns pass through registers.
+void Transpose(const float* from, std::size_t from_stride, std::size_t rows, std::size_t columns, float* to,
+               std::size_t to_stride) {
+#if HWY_TARGET == HWY_SCALAR
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < columns; ++c) to[c * to_stride + r] = from[r * from_stride + c];
+  }
+#else
+  const hn::CappedTag<float, 4> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  for (std::size_t c = 0; c < columns; c += 4) {
+    for (std::size_t r = 0; r < rows; r += 4) {
+      const float* at = from + r * from_stride + c;
+      const auto r0 = hn::LoadU(d, at), r1 = hn::LoadU(d, at + from_stride);
+      const auto r2 = hn::LoadU(d, at + 2 * from_stride), r3 = hn::LoadU(d, at + 3 * from_stride);
+      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+      float* out = to + c * to_stride + r;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * to_stride);
     }
   }
+#endif
 }
 
 // One tile of queries of one head: packs keys and values as float, then two products with the softmax between.
 template <class Q, class K, class Out>
 void RunTask(const AttentionTask& task) {
-  const std::size_t lanes = hn::Lanes(hn::ScalableTag<float>());
+  const std::size_t lanes = std::max<std::size_t>(hn::Lanes(hn::ScalableTag<float>()), 4);  // Transpose takes fours
   const auto padded = [lanes](std::size_t n) { return (n + lanes - 1) / lanes * lanes; };
   const std::size_t size = task.head_size, wide = padded(size), keys = padded(task.keys), queries = task.queries;
   Scratch::Frame frame;
   const auto take = [&frame](std::size_t rows, std::size_t columns) {
     return frame.tensor({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}, DType::f32);
   };
-  Tensor query = take(queries, size), key = take(size, keys), value = take(task.keys, wide);
+  const std::size_t size4 = (size + 3) / 4 * 4, keys4 = (task.keys + 3) / 4 * 4;
+  Tensor query = take(queries, size), rows = take(keys4, size4), key = take(size4, keys), value = take(task.keys, wide);
   Tensor scores = take(queries, keys), sums = take(queries, wide);
   float *s = scores.data<float>(), *o = sums.data<float>();
 
   CopyRows(static_cast<const Q*>(task.query), task.query_stride, queries, size, task.scale, query.data<float>(), size);
-  CopyTransposed(static_cast<const K*>(task.key), task.key_stride, task.keys, size, key.data<float>(), keys);
+  CopyRows(static_cast<const K*>(task.key), task.key_stride, task.keys, size, 1, rows.data<float>(), size4);
+  std::fill_n(rows.data<float>() + task.keys * size4, (keys4 - task.keys) * size4, 0.0f);
+  Transpose(rows.data<float>(), size4, keys4, size4, key.data<float>(), keys);
+  for (std::size_t i = 0; i < size && keys4 < keys; ++i) {
+    std::fill_n(key.data<float>() + i * keys + keys4, keys - keys4, 0.0f);
+  }
   CopyRows(static_cast<const K*>(task.value), task.value_stride, task.keys, size, 1, value.data<float>(), wide);
 
   Multiply(query.data<float>(), size, key.data<float>(), keys, queries, size, keys, s, keys);

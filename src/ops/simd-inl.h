@@ -47,6 +47,25 @@ HWY_INLINE void StoreFloats(hn::Vec<D> value, D d, Bf16* to) {
   hn::StoreU(hn::DemoteTo(half, chosen), half, reinterpret_cast<hwy::bfloat16_t*>(to));
 }
 
+// e^x to 2e-7, x held within [−87, 88] so that the result is a normal number: e^r · 2^n, with r = x − n ln 2 and
+// Cephes' polynomial for e^r. A third of the time of highway's own, which also knows infinities.
+template <class D>
+HWY_INLINE hn::Vec<D> FastExp(D d, hn::Vec<D> x) {
+  const hn::RebindToSigned<D> ints;
+  x = hn::Min(hn::Max(x, hn::Set(d, -87.0f)), hn::Set(d, 88.0f));
+  const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
+  const auto whole = hn::ConvertTo(d, n);
+  auto r = hn::NegMulAdd(whole, hn::Set(d, 0.693359375f), x);  // ln 2 in two parts: the first product is exact
+  r = hn::NegMulAdd(whole, hn::Set(d, -2.12194440e-4f), r);
+  auto p = hn::MulAdd(hn::Set(d, 1.9875691500e-4f), r, hn::Set(d, 1.3981999507e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+  const auto power = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, hn::Set(d, 1.0f)));
+  return hn::Mul(power, hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(ints, 127)))));
+}
+
 // Calls body with typed pointers to two tensors of float32 or bf16.
 template <class Body>
 HWY_INLINE void WithTypes(const Tensor& x, Tensor& y, const Body& body) {
