@@ -23,11 +23,11 @@ std::string base64_encode(std::span<const std::byte> bytes) {
 
 Bytes base64_decode(std::string_view text, const std::string& origin) {
   static const auto values = [] {
-    std::array<signed char, 256> table;
+    std::array<short, 256> table;
     table.fill(-1);
     const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     for (std::size_t i = 0; i < alphabet.size(); ++i)
-      table[static_cast<unsigned char>(alphabet[i])] = static_cast<signed char>(i);
+      table[static_cast<unsigned char>(alphabet[i])] = static_cast<short>(i);
     table['+'] = table['-'] = 62;
     table['/'] = table['_'] = 63;
     return table;

@@ -28,6 +28,7 @@ void run_at_once(std::size_t count, int at_once, const CancelToken& cancel,
   };
   std::vector<std::thread> threads;
   const std::size_t most = std::min<std::size_t>(count, static_cast<std::size_t>(std::max(1, at_once)));
+  threads.reserve(most);
   for (std::size_t i = 0; i < most; ++i) threads.emplace_back(run);
   for (std::thread& thread : threads) thread.join();
   cancel.check();
