@@ -17,6 +17,9 @@ constexpr LimitField kFields[] = {
     {"tensor_dimensions", &Limits::tensor_dimensions},
     {"tensor_name_bytes", &Limits::tensor_name_bytes},
     {"pickle_bytes", &Limits::pickle_bytes},
+    {"pickle_values", &Limits::pickle_values},
+    {"vocabulary_ids", &Limits::vocabulary_ids},
+    {"token_bytes", &Limits::token_bytes},
     {"text_bytes", &Limits::text_bytes},
 };
 static_assert(sizeof(kFields) / sizeof(kFields[0]) == sizeof(Limits) / sizeof(std::int64_t), "every limit has a name");

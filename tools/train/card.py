@@ -51,6 +51,8 @@ def table(result):
     lines = ["| kept-aside data | | English | Chinese |", "|---|---|---|---|"]
     for key, what in (("retrieval", "Flickr8k, 1,000 pictures, five texts each: text → picture"),
                       ("retrieval_with_mirror", "the same, mean of picture and mirror image (`mirror`: off by default)")):
+        if key not in result:
+            continue
         en, zh = result[key]["en"], result[key]["zh"]
         lines.append(f"| {what} | R@1 / 5 / 10 | {' / '.join(map(str, en[:3]))} | {' / '.join(map(str, zh[:3]))} |")
         lines.append(f"| picture → text | R@1 | {en[3]} | {zh[3]} |")

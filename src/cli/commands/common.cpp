@@ -46,6 +46,11 @@ std::unique_ptr<const DualEncoder> open_model(const Invocation& invocation, cons
   return open_dual_encoder(entry, options);
 }
 
+std::filesystem::path library_path(const Invocation& invocation) {
+  const std::string chosen = invocation.settings.text("library");
+  return chosen.empty() ? invocation.folders.library() : std::filesystem::path(chosen);
+}
+
 OrderedJson failed_json(std::span<const FailedInput> failed) {
   OrderedJson list = OrderedJson::array();
   for (const FailedInput& one : failed) {

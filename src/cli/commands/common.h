@@ -27,6 +27,9 @@ ModelEntry choose_model(const Invocation& invocation, const std::string& task);
 std::unique_ptr<const DualEncoder> open_model(const Invocation& invocation, const ModelEntry& entry,
                                               LoadOptions options);
 
+// --library, or the folder's default.
+std::filesystem::path library_path(const Invocation& invocation);
+
 // Only the tokenizer and the image processor: no weights are read.
 inline constexpr LoadOptions kNoTowers{.image_tower = false, .text_tower = false};
 

@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/common.h"
+#include "cli/terminal.h"
+#include "tasks/search_pictures.h"
+#include "tasks/show_hits.h"
+#include "tasks/weights_identity.h"
+
+extern char** environ;
+
+namespace gaze::cli {
+namespace {
+
+OrderedJson json_of(const FoundResult& found) {
+  OrderedJson object;
+  put_path(object, "path", found.path);
+  object["score"] = found.score;
+  object["relevance"] = found.relevance ? OrderedJson(*found.relevance) : OrderedJson();
+  object["width"] = found.facts.width;
+  object["height"] = found.facts.height;
+  object["taken"] = found.facts.taken.empty() ? OrderedJson() : OrderedJson(found.facts.taken);
+  object["caption"] = nullptr;
+  return object;
+}
+
+void show_in_terminal(Output& output, const FoundResult& found) {
+  try {
+    output.line(terminal_picture(found.path));
+  } catch (const Error& error) {
+    log_warning(error.message());
+  }
+}
+
+void print(Output& output, const SearchResult& result) {
+  const bool pictures = is_terminal(STDOUT_FILENO) && terminal_shows_pictures();
+  for (const FoundResult& found : result.results) {
+    if (pictures) show_in_terminal(output, found);
+    output.line(fmt::format("{:.4f}  {}", found.score, printable(display(found.path))));
+  }
+}
+
+// The desktop's viewer, without a shell; it outlives us.
+void open_file(const std::filesystem::path& file) {
+  std::string program = "xdg-open", name = file.string();
+  char* const arguments[] = {program.data(), name.data(), nullptr};
+  pid_t child = 0;
+  if (::posix_spawnp(&child, "xdg-open", nullptr, nullptr, arguments, environ) != 0) {
+    log_warning(message("{}: no program to show it (xdg-open is not installed)", display(file)));
+    return;
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+}
+
+int run_search(Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  SearchRequest request{.top_k = settings.integer("top")};
+  if (!invocation.arguments.empty()) request.text = invocation.arguments[0];
+  if (settings.given("image")) request.image = settings.text("image");
+  if (request.text.has_value() == request.image.has_value()) {
+    throw Error(ErrorCode::usage, message("{} needs more: {}", "search", "gaze search TEXT | --image FILE"),
+                message("see: gaze {} --help", "search"));
+  }
+  const ModelEntry entry = choose_model(invocation, "search");
+  Library library = Library::open(library_path(invocation));
+  const auto encoder =
+      open_model(invocation, entry, {.image_tower = request.image.has_value(), .text_tower = request.text.has_value()});
+  request.decode = decode_options(encoder->image_processor(), picture_options(settings));
+  PictureSearcher searcher(library, *encoder, {entry.name, weights_identity(entry.path)});
+  const SearchResult result = searcher.search(request);
+  invocation.cancel.check();
+  if (result.missing > 0) log_note(message("{} pictures are gone since they were indexed", result.missing));
+
+  const std::string query = request.text ? *request.text : display(*request.image);
+  const std::filesystem::path sheet = settings.text("sheet");
+  if (!sheet.empty()) {
+    write_hit_sheet(sheet, query, result.results);
+    log_note(message("contact sheet: {}", display(sheet)));
+  }
+  if (settings.flag("open")) {
+    if (!sheet.empty()) open_file(sheet);
+    if (sheet.empty() && !result.results.empty()) open_file(result.results.front().path);
+  }
+
+  if (!invocation.json()) {
+    print(invocation.output, result);
+    return 0;
+  }
+  OrderedJson document{{"model", entry.name}, {"query", query}, {"results", OrderedJson::array()}};
+  for (const FoundResult& found : result.results) document["results"].push_back(json_of(found));
+  document["cutoff"] = nullptr;
+  document["nearest"] = OrderedJson::array();
+  invocation.output.document(document);
+  return 0;
+}
+
+}  // namespace
+
+Command search_command() {
+  Command command;
+  command.name = "search";
+  command.arguments = "[TEXT]";
+  command.summary = message("find indexed pictures by words or by another picture");
+  command.description = message(
+      "Describe what the picture shows, in Chinese or English. The score is the cosine of the two vectors: the order "
+      "counts, not the height.");
+  command.options = {file("image", "FILE", message("search by this picture instead of words")),
+                     integer("top", "K", message("how many pictures"), "5", 1),
+                     file("sheet", "OUT.png", message("draw the hits as a contact sheet")),
+                     flag("open", message("show the sheet, or else the best hit, in the desktop's viewer")),
+                     decode_option(),
+                     no_exif_rotation_option()};
+  command.examples = {{"gaze search \"海滩上的日落\"", message("by words")},
+                      {"gaze search \"a dog catching a frisbee\" --top 20 --sheet hits.png",
+                       message("the best twenty, as one picture")},
+                      {"gaze search --image photo.jpg", message("pictures like this one")}};
+  command.most_arguments = 1;
+  command.run = run_search;
+  return command;
+}
+
+}  // namespace gaze::cli
