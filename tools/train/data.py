@@ -5,6 +5,7 @@ import re
 import tarfile
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 
 from PIL import Image
 
@@ -47,6 +48,7 @@ def _members(source):
         return sorted(m.name for m in tar if m.isfile())
 
 
+@cache
 def held_out_classes():
     names = {m.split("/")[0] for m in _members("caltech101")} - {"BACKGROUND_Google", "Faces_easy"}
     return by_hash(names, HELD_OUT_CLASSES)
