@@ -131,10 +131,7 @@ void GgufFile::check_places(std::uint64_t data_bytes, std::uint64_t alignment) {
 
 const GgufFile::Place& GgufFile::find_place(std::string_view name) const {
   const TensorInfo* info = find(name);
-  if (!info) {
-    refuse(origin_, message("no tensor {}", in_quotes(name)),
-           message("the file belongs to another model, or is a part"));
-  }
+  if (!info) refuse_missing(origin_, name);
   return places_[static_cast<std::size_t>(info - infos_.data())];
 }
 

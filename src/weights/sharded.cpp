@@ -32,10 +32,7 @@ class ShardedSource final : public WeightSource {
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   Tensor tensor(std::string_view name) const override {
     const TensorInfo* info = find(name);
-    if (!info) {
-      refuse(origin_, message("no tensor {}", in_quotes(name)),
-             message("the file belongs to another model, or is a part"));
-    }
+    if (!info) refuse_missing(origin_, name);
     return shards_[static_cast<std::size_t>(info - infos_.data())]->tensor(name);
   }
 
@@ -79,9 +76,12 @@ std::shared_ptr<const WeightSource> open_sharded(const std::filesystem::path& in
       refuse(origin, message("tensor {}: its shard is not a plain file name", in_quotes(name)));
     }
     const auto shard_name = file.get<std::string>();
-    if (shard_name.ends_with(".json")) refuse(origin, message("tensor {}: its shard is an index", in_quotes(name)));
+    const auto path = index.parent_path() / shard_name;
+    if (shard_name.ends_with(".json") || std::filesystem::is_directory(path)) {
+      refuse(origin, message("tensor {}: its shard is an index or a folder", in_quotes(name)));
+    }
     auto& shard = shards[shard_name];
-    if (!shard) shard = open_weights(index.parent_path() / shard_name);
+    if (!shard) shard = open_weights(path);
     const TensorInfo* info = shard->find(name);
     if (!info) {
       refuse(origin,

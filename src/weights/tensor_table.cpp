@@ -60,10 +60,7 @@ TensorTable::TensorTable(std::vector<StoredTensor> tensors, std::shared_ptr<cons
 
 Tensor TensorTable::tensor(std::string_view name) const {
   const TensorInfo* info = find(name);
-  if (!info) {
-    refuse(origin_, message("no tensor {}", in_quotes(name)),
-           message("the file belongs to another model, or is a part"));
-  }
+  if (!info) refuse_missing(origin_, name);
   const Place& place = places_[static_cast<std::size_t>(info - infos_.data())];
   // Other bytes than 0 and 1 are not values of C++'s bool, and reading them would be undefined.
   if (info->dtype == DType::boolean &&

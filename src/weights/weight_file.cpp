@@ -34,6 +34,11 @@ void refuse(const std::string& origin, const std::string& fault, std::string hin
   throw Error(ErrorCode::bad_weights, message("{}: {}", origin, fault), std::move(hint));
 }
 
+void refuse_missing(const std::string& origin, std::string_view tensor) {
+  refuse(origin, message("no tensor {}", in_quotes(tensor)),
+         message("the file belongs to another model, or is a part"));
+}
+
 std::string in_quotes(std::string_view name) {
   const bool is_long = name.size() > kLongestQuote;
   std::string text = to_valid_utf8(name.substr(0, kLongestQuote));

@@ -26,6 +26,9 @@ WeightFile map_weight_file(const std::filesystem::path& path);
 // Throws Error(bad_weights) "ORIGIN: FAULT". Without a hint: the file is damaged, get it again.
 [[noreturn]] void refuse(const std::string& origin, const std::string& fault, std::string hint = {});
 
+// The same for a tensor that somebody asks for and the file does not have.
+[[noreturn]] void refuse_missing(const std::string& origin, std::string_view tensor);
+
 // A name out of a file, for messages: valid UTF-8 without control characters, in quotes, cut where it is long.
 std::string in_quotes(std::string_view name);
 
