@@ -144,7 +144,12 @@ OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
             std::vector<NewPicture> batch;
             for (std::int64_t id = begin; id < std::min(begin + 1000, pictures); ++id) {
               const std::string name = "/pictures/holiday/" + std::to_string(id) + ".jpg";
-              batch.push_back({content_hash(as_blob(name)), {4000, 3000}, vectors.make(id), {{name, {}, 1, 1}}});
+              NewPicture& picture = batch.emplace_back();
+              picture.hash = content_hash(as_blob(name));
+              picture.facts.width = 4000;
+              picture.facts.height = 3000;
+              picture.vector = vectors.make(id);
+              picture.files.push_back({.path = name, .size = 1, .modified_ns = 1});
             }
             library.store(model, batch);
           }
