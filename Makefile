@@ -1,6 +1,6 @@
 # The doors to the build. On a fresh Debian 12: `make demo`, `make test`. Everything else is optional.
 .DEFAULT_GOAL := build
-.PHONY: help deps build demo test test-sanitized soak check-clients soak-pull bench-clients lint format bench fuzz train install clean
+.PHONY: help deps build demo test test-sanitized soak check-clients soak-pull bench-clients lint tidy format bench fuzz train install clean
 PREFIX ?= /usr/local
 
 help: ## this list
@@ -42,8 +42,11 @@ bench-clients: build ## first byte, pictures at once and memory of an upload, as
 	@cmake --build --preset release --target gaze_client_figures
 	@build/tests/providers/gaze_client_figures build
 
-lint: deps ## clang-format, clang-tidy, layers, messages
+lint: deps ## clang-format, layers, messages
 	@tools/lint
+
+tidy: deps ## clang-tidy over all sources (some minutes)
+	@tools/tidy
 
 format: ## format all sources
 	@tools/format

@@ -138,23 +138,22 @@ OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
   {
     Library library = Library::create(path);
     const auto model = library.use_model(kModel, kDimension);
-    result["store_s"] =
-        milliseconds([&] {
-          for (std::int64_t begin = 0; begin < pictures; begin += 1000) {
-            std::vector<NewPicture> batch;
-            for (std::int64_t id = begin; id < std::min(begin + 1000, pictures); ++id) {
-              const std::string name = "/pictures/holiday/" + std::to_string(id) + ".jpg";
-              NewPicture& picture = batch.emplace_back();
-              picture.hash = content_hash(as_blob(name));
-              picture.facts.width = 4000;
-              picture.facts.height = 3000;
-              picture.vector = vectors.make(id);
-              picture.files.push_back({.path = name, .size = 1, .modified_ns = 1});
-            }
-            library.store(model, batch);
-          }
-        }) /
-        1000;
+    result["store_s"] = milliseconds([&] {
+                          for (std::int64_t begin = 0; begin < pictures; begin += 1000) {
+                            std::vector<NewPicture> batch;
+                            for (std::int64_t id = begin; id < std::min(begin + 1000, pictures); ++id) {
+                              const std::string name = "/pictures/holiday/" + std::to_string(id) + ".jpg";
+                              NewPicture& picture = batch.emplace_back();
+                              picture.hash = content_hash(as_blob(name));
+                              picture.facts.width = 4000;
+                              picture.facts.height = 3000;
+                              picture.vector = vectors.make(id);
+                              picture.files.push_back({.path = name, .size = 1, .modified_ns = 1});
+                            }
+                            library.store(model, batch);
+                          }
+                        }) /
+                        1000;
     VectorSearch search(library, kModel);
     result["first_search_makes_scan_file_ms"] = milliseconds([&] { search.search(vectors.make(-1), 5); });
     for (const std::int64_t top_k : {std::int64_t{5}, std::int64_t{100}, pictures}) {
