@@ -51,7 +51,7 @@ tidy: deps ## clang-tidy over all sources (some minutes)
 format: ## format all sources
 	@tools/format
 
-install: build ## program, library, headers, completions and man pages under PREFIX
+install: build ## program and built-in model under PREFIX
 	@cmake --install build --prefix $(PREFIX)
 
 clean: ## remove the build folders
