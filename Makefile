@@ -38,6 +38,9 @@ check-clients: build ## compare what we send with the official Python clients (i
 soak-pull: build ## kill a download 1,000 times and look at its bytes each time
 	@python3 -B tests/providers/soak_pull.py build/tests/providers/gaze_pull_once 1000
 
+bench: build ## CLIP beside its peers, as JSON (PYTHON= one with torch, openvino, onnxruntime)
+	@tools/bench --python $(or $(PYTHON),python3)
+
 bench-clients: build ## first byte, pictures at once and memory of an upload, as JSON
 	@cmake --build --preset release --target gaze_client_figures
 	@build/tests/providers/gaze_client_figures build
