@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "generate/generate.h"
+#include "media/image.h"
 #include "models/gaze_mini/captioner.h"
 #include "models/gaze_mini/picture_network.h"
 #include "models/gaze_mini/text_tower.h"
@@ -141,6 +142,52 @@ TEST_F(GazeMiniCaptions, GreedyAndBeamCaptionsAreTheReferences) {
         if (!got.empty() && got.back() == config_.decoder.eos_token_id) got.pop_back();
         EXPECT_EQ(got, ids(fmt::format("caption.{}.beams{}.{}", language, beams, picture)));
       }
+    }
+  }
+}
+
+// The shipped weights: what the reference answers to ordinary and hostile texts and to four pictures.
+class GazeMiniShipped : public ::testing::Test {
+ protected:
+  const std::filesystem::path folder_ = std::filesystem::path(GAZE_SOURCE_DIR) / "models/gaze-mini";
+  const Json expected_ = read_json_file(golden("gaze_mini/real.json"));
+  const std::shared_ptr<const WeightSource> values_ = open_weights(golden("gaze_mini/real.safetensors"));
+
+  Tensor pixels(const ImageProcessor& processor) const {
+    const auto count = static_cast<std::int64_t>(expected_["pictures"].size());
+    Tensor all = Tensor::empty({count, 3, processor.output_height(), processor.output_width()}, DType::f32);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::string name = expected_["pictures"][static_cast<std::size_t>(i)];
+      processor.process(load_image(golden("gaze_mini") / name), all.rows(i, i + 1).data<float>());
+    }
+    return all;
+  }
+};
+
+TEST_F(GazeMiniShipped, ReadsTextsAndPicturesAsTheReference) {
+  const auto model = load_dual_encoder(folder_, {.precision = Precision::f32});
+  std::vector<std::vector<TokenId>> texts;
+  for (const Json& test : expected_["texts"]) {
+    const std::string text = test["text"];
+    texts.push_back(model->tokenizer().encode(text, {.max_length = model->info().context_length}));
+    EXPECT_EQ(texts.back(), test["ids"].get<std::vector<TokenId>>()) << text;
+  }
+  EXPECT_GT(smallest_cosine(model->encode_texts(texts), values_->tensor("text_embeds").to_f32()), 0.99999);
+  const Tensor images = model->encode_images(pixels(model->image_processor()));
+  EXPECT_GT(smallest_cosine(images, values_->tensor("image_embeds").to_f32()), 0.99999);
+}
+
+TEST_F(GazeMiniShipped, CaptionsAsTheReference) {
+  const auto model = load_captioner(folder_, Precision::f32);
+  const Tensor all = pixels(model->image_processor());
+  for (const auto& [name, captions] : expected_["captions"].items()) {  // "en, 5 beams"
+    GenerationConfig config = model->generation_defaults();
+    config.num_beams = std::stoi(name.substr(4));
+    const auto decoder = model->decoder(all);
+    const std::vector prompts(captions.size(), model->start_tokens(name.substr(0, 2), ""));
+    const auto results = generate(*decoder, prompts, config);
+    for (std::size_t i = 0; i < captions.size(); ++i) {
+      EXPECT_EQ(model->text(results[i][0].ids), captions[i]["text"].get<std::string>()) << name;
     }
   }
 }
