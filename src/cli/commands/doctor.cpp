@@ -43,7 +43,7 @@ int run_doctor(Invocation& invocation) {
 Command doctor_command() {
   Command command;
   command.name = "doctor";
-  command.summary = message("what this machine has, and which models fit into it");
+  command.summary = message("what this machine has to compute with");
   command.examples = {{"gaze doctor", message("processor, memory, libraries, models")}};
   command.most_arguments = 0;
   command.run = run_doctor;
