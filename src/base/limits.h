@@ -28,6 +28,7 @@ struct Limits {
   // Tokenizers. The largest published vocabularies have some 260,000 tokens of up to some 300 bytes.
   std::int64_t vocabulary_ids = 4'000'000;
   std::int64_t token_bytes = 4096;
+  std::int64_t vocabulary_bytes = 16 * MiB;  // all tokens together
 
   // Text given by a user.
   std::int64_t text_bytes = 16 * MiB;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/message.h"
 #include "text/unicode.h"
 
@@ -71,6 +72,10 @@ Bpe::Bpe(std::shared_ptr<const Vocabulary> vocabulary, const Merges& merges, Bpe
   };
   if (!settings_.unk_token.empty()) unk_ = find(settings_.unk_token);
 
+  if (static_cast<std::int64_t>(merges.size()) > limits().vocabulary_ids) {
+    throw Error(ErrorCode::limit_exceeded,
+                message("{}: more than {} merges", vocabulary_->origin(), limits().vocabulary_ids));
+  }
   merges_.reserve(merges.size());
   std::string merged;
   for (std::size_t i = 0; i < merges.size(); ++i) {

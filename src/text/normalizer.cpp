@@ -2,6 +2,11 @@
 
 #include <utility>
 
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/message.h"
+#include "text/length_check.h"
+
 namespace gaze {
 namespace {
 
@@ -73,6 +78,13 @@ std::string strip(std::string_view text, bool left, bool right) {
 
 }  // namespace
 
+void check_length(const std::string& text) {
+  const std::int64_t limit = 32 * limits().text_bytes;
+  if (static_cast<std::int64_t>(text.size()) > limit) {
+    throw Error(ErrorCode::limit_exceeded, message("the text is longer than the limit of {} bytes", limit));
+  }
+}
+
 NormalizerPtr unicode_normalizer(NormalForm form) {
   return from_function([form](std::string_view text) { return normalize(text, form); });
 }
@@ -104,6 +116,7 @@ NormalizerPtr replace_normalizer(std::unique_ptr<const Pattern> what, std::strin
     for (const TextRange& match : matches) {
       out.append(text.substr(done, match.begin - done)).append(with);
       done = match.end;
+      check_length(out);
     }
     return out.append(text.substr(done));
   });

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "text/text_rules.h"
 #include "text/unicode.h"
 
 namespace gaze {
@@ -121,21 +122,6 @@ class Pipeline : public Tokenizer {
       begin += code_point_at(text, begin).bytes;
     }
     return text.substr(begin);
-  }
-
-  static bool is_chinese_text(char32_t c) {
-    return is_cjk_ideograph(c) || (c >= 0x3000 && c <= 0x303F) || (c >= 0xFF00 && c <= 0xFFEF);
-  }
-
-  static std::string close_cjk_gaps(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-      const bool gap =
-          text[at] == ' ' && ((at > 0 && is_chinese_text(code_point_before(text, at).value)) ||
-                              (at + 1 < text.size() && is_chinese_text(code_point_at(text, at + 1).value)));
-      if (!gap) out += text[at];
-    }
-    return out;
   }
 
   TokenizerParts parts_;

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/message.h"
+#include "text/length_check.h"
 
 namespace gaze {
 namespace {
@@ -77,6 +78,7 @@ class GraphemeNormalizer : public Normalizer {
         unit += bytes == 4 ? 2 : 1;
       }
       append(out, std::string_view(text).substr(begin, byte - begin));
+      check_length(out);
     }
     text = std::move(out);
   }

@@ -1,9 +1,7 @@
 // The loader of SentencePiece models, for the classes of transformers that use them.
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -12,91 +10,12 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "text/assembly.h"
-#include "text/bpe.h"
+#include "text/sentencepiece_bpe.h"
 #include "text/sentencepiece_model.h"
 #include "text/text_rules.h"
-#include "text/unigram.h"
 
 namespace gaze {
 namespace {
-
-using PieceType = SentencePieceModel::PieceType;
-
-std::shared_ptr<Vocabulary> make_vocabulary(const SentencePieceModel& model, const std::string& origin) {
-  auto vocabulary = std::make_shared<Vocabulary>(origin);
-  vocabulary->reserve(model.pieces.size());
-  for (std::size_t id = 0; id < model.pieces.size(); ++id) {
-    vocabulary->add(model.pieces[id].text, static_cast<std::int64_t>(id));
-  }
-  return vocabulary;
-}
-
-// Control symbols and the unknown one are special, user-defined ones are found before the model sees the text.
-std::vector<AddedToken> added_tokens(const SentencePieceModel& model) {
-  std::vector<AddedToken> tokens;
-  for (std::size_t id = 0; id < model.pieces.size(); ++id) {
-    const SentencePieceModel::Piece& piece = model.pieces[id];
-    const bool special = piece.type == PieceType::control || piece.type == PieceType::unknown;
-    if (!special && piece.type != PieceType::user_defined) continue;
-    tokens.push_back({.content = piece.text, .id = static_cast<TokenId>(id), .special = special});
-  }
-  return tokens;
-}
-
-// The merges that a BPE model's scores stand for: every cut of a piece into two pieces, the best piece first
-// (generate_merges of transformers' convert_slow_tokenizer).
-Merges merges_of_scores(const SentencePieceModel& model, const Vocabulary& vocabulary) {
-  struct Cut {
-    float score;
-    std::size_t left_length, right_length;  // in characters
-    std::string_view left, right;
-    TokenId left_id, right_id;
-  };
-  std::vector<Cut> cuts;
-  for (const SentencePieceModel::Piece& piece : model.pieces) {
-    if (piece.type != PieceType::normal) continue;
-    const std::string_view text = piece.text;
-    const std::size_t length = count_code_points(text), first = cuts.size();
-    std::size_t left_length = 1;
-    for (std::size_t at = code_point_at(text, 0).bytes; at < text.size(); at += code_point_at(text, at).bytes) {
-      const TokenId left = vocabulary.find_text(text.substr(0, at));
-      const TokenId right = left < 0 ? -1 : vocabulary.find_text(text.substr(at));
-      if (right >= 0) {
-        cuts.push_back(
-            {piece.score, left_length, length - left_length, text.substr(0, at), text.substr(at), left, right});
-      }
-      ++left_length;
-    }
-    std::sort(cuts.begin() + static_cast<std::ptrdiff_t>(first), cuts.end(), [](const Cut& a, const Cut& b) {
-      return std::tie(a.left_id, a.right_id) < std::tie(b.left_id, b.right_id);
-    });
-  }
-  std::stable_sort(cuts.begin(), cuts.end(), [](const Cut& a, const Cut& b) {
-    return std::tie(a.score, a.left_length, a.right_length) > std::tie(b.score, b.left_length, b.right_length);
-  });
-  Merges merges;
-  for (const Cut& cut : cuts) merges.add(cut.left, cut.right);
-  return merges;
-}
-
-std::unique_ptr<const TokenModel> make_model(const SentencePieceModel& model,
-                                             std::shared_ptr<const Vocabulary> vocabulary) {
-  if (model.type == SentencePieceModel::Type::bpe) {
-    const Merges merges = merges_of_scores(model, *vocabulary);
-    return std::make_unique<Bpe>(std::move(vocabulary), merges,
-                                 BpeSettings{.unk_token = model.pieces[static_cast<std::size_t>(model.unk_id)].text,
-                                             .continuing_subword_prefix = {},
-                                             .end_of_word_suffix = {},
-                                             .fuse_unk = true,
-                                             .byte_fallback = model.byte_fallback,
-                                             .ignore_merges = false});
-  }
-  std::vector<double> scores;
-  for (const SentencePieceModel::Piece& piece : model.pieces) scores.push_back(static_cast<double>(piece.score));
-  return std::make_unique<Unigram>(
-      std::move(vocabulary), std::move(scores),
-      UnigramSettings{.unk_id = model.unk_id, .byte_fallback = model.byte_fallback, .single_precision = true});
-}
 
 void add_sentencepiece_decoders(TokenizerParts& parts) {
   parts.decoders.push_back(replace_decoder(literal_pattern("\u2581"), " "));
@@ -146,8 +65,7 @@ std::unique_ptr<const Tokenizer> load_sentencepiece(TokenizerConfig config, cons
     throw Error(ErrorCode::unsupported_model,
                 message("{}: the tokenizer class \"{}\" is not supported with this file", origin, type));
   }
-  if (model.treat_whitespace_as_suffix ||
-      (model.type != SentencePieceModel::Type::bpe && model.type != SentencePieceModel::Type::unigram)) {
+  if (model.treat_whitespace_as_suffix) {
     throw Error(ErrorCode::unsupported_model, message("{}: this kind of SentencePiece model is not supported", origin));
   }
 
@@ -158,7 +76,7 @@ std::unique_ptr<const Tokenizer> load_sentencepiece(TokenizerConfig config, cons
   TokenizerParts parts;
   add_tokens(added_tokens(model), config, *vocabulary, parts);
   parts.vocabulary = vocabulary;
-  parts.model = make_model(model, vocabulary);
+  parts.model = make_token_model(model, vocabulary);
   parts.clean_up_spaces = config.flag("clean_up_tokenization_spaces").value_or(false);
 
   if (is_llama) {
@@ -178,7 +96,7 @@ std::unique_ptr<const Tokenizer> load_sentencepiece(TokenizerConfig config, cons
     parts.normalizers.push_back(sentencepiece_normalizer(model.normalization, origin));
     parts.suffix = role_ids(config, *vocabulary, {"eos_token"});
     add_sentencepiece_decoders(parts);
-    parts.decoders.push_back(strip_decoder(" ", 1, 0));
+    parts.decoders.push_back(strip_decoder(" ", std::string::npos, 0));
     parts.close_cjk_gaps = true;
   }
   return make_tokenizer(std::move(parts));

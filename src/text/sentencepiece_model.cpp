@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/message.h"
+#include "text/length_check.h"
 #include "text/unicode.h"
 
 namespace gaze {
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::string_view kSpace = "\u2581";
 
-[[noreturn]] void throw_broken(const std::string& origin, std::string_view what) {
+[[noreturn]] void throw_broken(const std::string& origin, const std::string& what) {
   throw Error(ErrorCode::bad_weights, message("{}: not a SentencePiece model: {}", origin, what));
 }
 
@@ -42,7 +43,7 @@ class Fields {
         bytes_ = take(4);
         break;
       default:
-        throw_broken(origin_, "unknown wire type");
+        throw_broken(origin_, message("unknown wire type"));
     }
     wire_type_ = tag & 7;
     return true;
@@ -66,16 +67,16 @@ class Fields {
       value |= std::uint64_t{byte & 0x7Fu} << shift;
       if (byte < 0x80) return value;
     }
-    throw_broken(origin_, "a number that does not end");
+    throw_broken(origin_, message("a number that does not end"));
   }
   std::string_view take(std::uint64_t count) {
-    if (count > rest_.size()) throw_broken(origin_, "cut short");
+    if (count > rest_.size()) throw_broken(origin_, message("cut short"));
     const std::string_view taken = rest_.substr(0, count);
     rest_.remove_prefix(count);
     return taken;
   }
   void expect(std::uint64_t wire_type) const {
-    if (wire_type_ != wire_type) throw_broken(origin_, "a field of the wrong type");
+    if (wire_type_ != wire_type) throw_broken(origin_, message("a field of the wrong type"));
   }
 
   std::string_view rest_;
@@ -90,18 +91,19 @@ SentencePieceModel::Piece parse_piece(std::string_view bytes, const std::string&
     if (field.number() == 1) piece.text = field.bytes();
     if (field.number() == 2) piece.score = field.real();
     if (field.number() == 3) {
-      if (field.integer() < 1 || field.integer() > 6) throw_broken(origin, "unknown type of piece");
+      if (field.integer() < 1 || field.integer() > 6) throw_broken(origin, message("unknown type of piece"));
       piece.type = static_cast<SentencePieceModel::PieceType>(field.integer());
     }
   }
-  if (piece.text.empty() || !is_valid_utf8(piece.text)) throw_broken(origin, "a piece that is empty or not UTF-8");
+  if (piece.text.empty() || !is_valid_utf8(piece.text))
+    throw_broken(origin, message("a piece that is empty or not UTF-8"));
   return piece;
 }
 
 void parse_trainer_spec(std::string_view bytes, const std::string& origin, SentencePieceModel& model) {
   for (Fields field(bytes, origin); field.next();) {
     if (field.number() == 3) {
-      if (field.integer() < 1 || field.integer() > 4) throw_broken(origin, "unknown type of model");
+      if (field.integer() < 1 || field.integer() > 4) throw_broken(origin, message("unknown type of model"));
       model.type = static_cast<SentencePieceModel::Type>(field.integer());
     }
     if (field.number() == 24) model.treat_whitespace_as_suffix = field.integer() != 0;
@@ -152,6 +154,7 @@ class SentencePieceNormalizer : public Normalizer {
         }
       }
       after_space = settings_.remove_extra_whitespaces && piece.ends_with(' ');
+      check_length(out);
     }
     while (settings_.remove_extra_whitespaces && out.ends_with(space_)) out.resize(out.size() - space_.size());
     text = std::move(out);
@@ -184,7 +187,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
     model.unk_id = static_cast<int>(id);
     ++unknown;
   }
-  if (unknown != 1) throw_broken(origin, "it must have one unknown piece");
+  if (unknown != 1) throw_broken(origin, message("it must have one unknown piece"));
   return model;
 }
 

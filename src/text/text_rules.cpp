@@ -55,6 +55,16 @@ class FullStopStripper : public Normalizer {
   }
 };
 
+// gaze-mini's own ranges, wider than BERT's.
+bool is_chinese_character(char32_t c) {
+  return (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xF900 && c <= 0xFAFF) ||
+         (c >= 0x20000 && c <= 0x2FA1F);
+}
+
+bool is_chinese_text(char32_t c) {
+  return is_chinese_character(c) || (c >= 0x3000 && c <= 0x303F) || (c >= 0xFF00 && c <= 0xFFEF);
+}
+
 class CjkSplitter : public Normalizer {
  public:
   void apply(std::string& text) const override {
@@ -63,8 +73,7 @@ class CjkSplitter : public Normalizer {
     for (std::size_t at = 0; at < text.size();) {
       const CodePoint c = code_point_at(text, at);
       at += c.bytes;
-      const bool cjk = (c.value >= 0x3400 && c.value <= 0x4DBF) || (c.value >= 0x4E00 && c.value <= 0x9FFF) ||
-                       (c.value >= 0xF900 && c.value <= 0xFAFF) || (c.value >= 0x20000 && c.value <= 0x2FA1F);
+      const bool cjk = is_chinese_character(c.value);
       if (cjk) out += ' ';
       append_utf8(out, c.value);
       if (cjk) out += ' ';
@@ -85,6 +94,16 @@ NormalizerPtr strip_final_full_stops() {
 
 NormalizerPtr split_cjk_characters() {
   return std::make_unique<CjkSplitter>();
+}
+
+std::string close_cjk_gaps(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool gap = text[at] == ' ' && ((at > 0 && is_chinese_text(code_point_before(text, at).value)) ||
+                                         (at + 1 < text.size() && is_chinese_text(code_point_at(text, at + 1).value)));
+    if (!gap) out += text[at];
+  }
+  return out;
 }
 
 }  // namespace gaze

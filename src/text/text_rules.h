@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "text/normalizer.h"
 
@@ -14,5 +15,7 @@ NormalizerPtr siglip_normalizer(bool lower_case, std::string prefix);
 NormalizerPtr strip_final_full_stops();
 // gaze-mini: a space before and after every Chinese character.
 NormalizerPtr split_cjk_characters();
+// The way back: no space next to a Chinese character, or to the punctuation and the wide forms that go with them.
+std::string close_cjk_gaps(std::string_view text);
 
 }  // namespace gaze

@@ -164,13 +164,10 @@ void read_template_processing(const Json& component, const std::string& origin, 
       throw_wrong_part(origin, "post_processor");
     }
     const std::string name = string_of(piece["SpecialToken"], "id");
-    const auto entry = special->find(name);
-    const auto ids = special->is_object() && entry != special->end() && entry->is_object() ? entry->find("ids")
-                                                                                           : Json::const_iterator();
-    if (!special->is_object() || entry == special->end() || !entry->is_object() || ids == entry->end() ||
-        !ids->is_array()) {
-      throw_wrong_part(origin, "post_processor");
-    }
+    const auto entry = special->find(name);  // end() where it is no object
+    if (entry == special->end() || !entry->is_object()) throw_wrong_part(origin, "post_processor");
+    const auto ids = entry->find("ids");
+    if (ids == entry->end() || !ids->is_array()) throw_wrong_part(origin, "post_processor");
     for (const Json& id : *ids) {
       if (!id.is_number_integer() || id < 0 || id >= vocabulary.size()) throw_wrong_part(origin, "post_processor");
       (seen_text ? suffix : prefix).push_back(id.get<TokenId>());

@@ -34,6 +34,10 @@ void Vocabulary::add(std::string_view token, std::int64_t id) {
     throw Error(ErrorCode::limit_exceeded, message("{}: the token with id {} is longer than the limit of {} bytes",
                                                    origin_, id, limits().token_bytes));
   }
+  if (static_cast<std::int64_t>(text_.size() + token.size()) > limits().vocabulary_bytes) {
+    throw Error(ErrorCode::limit_exceeded, message("{}: all tokens together are longer than the limit of {} bytes",
+                                                   origin_, limits().vocabulary_bytes));
+  }
   if ((used_ + 1) * 2 > slots_.size()) rehash(slots_.size() * 2);
 
   const std::uint32_t hash = hash_of(token);

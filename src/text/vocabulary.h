@@ -19,7 +19,7 @@ class Vocabulary {
   // Room for `count` tokens.
   void reserve(std::size_t count);
   // Errors: bad_weights (the id is negative or taken by another token, the token has another id already),
-  // limit_exceeded (limits().vocabulary_ids, limits().token_bytes).
+  // limit_exceeded (limits().vocabulary_ids, token_bytes, vocabulary_bytes).
   void add(std::string_view token, std::int64_t id);
   // A special token is never what a user's text becomes by the model's rules: find_text() does not see it.
   void mark_special(TokenId id);

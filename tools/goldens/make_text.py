@@ -55,7 +55,7 @@ def texts():
         "<|im_start|>user\nhi<|im_end|>\n", "<|im_start|>", "##ing", "▁", "▁▁ a", "a▁b", "Ġ", "Ġhello", "Ċ", "hello</w>", "</w>", "<en>", "<zh>", "<tag>", "x<tag>y", "x <tag> y",
     ]
     code = [
-        "def f(x):\n    return x + 1\n", "if (a==b) {\r\n\tc++;\r\n}", "{\"json\": [1, 2, {\"k\": null}]}", "    indented\n        more", "\t\ttabs", "a\n\nb\n\n\nc", "x = 'it''s'", "foo.bar(baz)->qux::quux", "C:\\path\\file", "`code` ~~~ ```",
+        "new scripts \U000105c0 \U00010d50 \U000139ef\u0eba", "def f(x):\n    return x + 1\n", "if (a==b) {\r\n\tc++;\r\n}", "{\"json\": [1, 2, {\"k\": null}]}", "    indented\n        more", "\t\ttabs", "a\n\nb\n\n\nc", "x = 'it''s'", "foo.bar(baz)->qux::quux", "C:\\path\\file", "`code` ~~~ ```",
         "1+1=2", "10000000000000000000000", "3.14e-10", "0xDEADBEEF", "v1.2.3-rc4", "12:34:56", "2026-11-23", "(123) 456-7890", "I'LL WE'RE 'S", "y’all can’t", "rock'n'roll 'tis", "O'Neil's",
     ]
     captions = []
@@ -335,6 +335,24 @@ def make_unigram_json():
     (folder / "spiece.model").unlink()
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"})
     write_expected("unigram_json", AutoTokenizer.from_pretrained(folder), leaks=("<pad>", "</s>", "<unk>"))
+
+
+def make_gaze_mini():
+    """The built-in model's rules (tools/train/README.md) on a small vocabulary."""
+    sys.path.insert(0, str(ROOT / "tools" / "train"))
+    import tokenizer as reference
+
+    folder = fresh("gaze_mini")
+    train_sentencepiece(folder, "tokenizer.model", model_type="bpe", vocab_size=1600, byte_fallback=True, split_digits=True, pad_id=0, unk_id=1,
+                        bos_id=2, eos_id=3, control_symbols=["<en>", "<zh>"])  # fmt: skip
+    shutil.copyfile(ROOT / "models" / "gaze-mini" / "tokenizer_config.json", folder / "tokenizer_config.json")
+    tokenizer = reference.Tokenizer(folder / "tokenizer.model")
+    ids = [tokenizer.pieces(text) + [reference.EOS] for text in texts()]
+    write_json(folder / "expected.json", {
+        "made_with": SEED_NOTE, "ids": ids, "decoded": [tokenizer.decode(row) for row in ids], "leaks": [],
+        "cut_to_9": {str(i): ids[i][:-1][:8] + [reference.EOS] for i in (3, 12, 40, 60)},
+    })  # fmt: skip
+    print(f"gaze_mini: {tokenizer.sp.get_piece_size()} tokens")
 
 
 def main():
