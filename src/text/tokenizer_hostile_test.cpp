@@ -218,13 +218,13 @@ TEST_F(HostileTokenizerTest, SentencePieceFilesCutAndFlipped) {
             << error.message();
       }
     };
-    for (std::size_t cut = 0; cut < good.size(); cut += 97) try_to_use(good.substr(0, cut));
-    for (std::size_t at = 0; at < good.size(); at += 61) {
+    for (std::size_t cut = 0; cut < good.size(); cut += 389) try_to_use(good.substr(0, cut));
+    for (std::size_t at = 0; at < good.size(); at += 241) {
       std::string flipped = good;
       flipped[at] = static_cast<char>(flipped[at] ^ (1 << at % 8));
       try_to_use(flipped);
     }
-    EXPECT_GT(refused, 100) << golden;
+    EXPECT_GT(refused, 30) << golden;
   }
 }
 
@@ -235,7 +235,7 @@ TEST(LongTextTest, TimeIsLinear) {
     const std::unique_ptr<const Tokenizer> tokenizer = open_tokenizer(kGolden / golden);
     for (const std::string unit : {"a", " ", "猫", "😀", "\n", ".", "ab ", "<", "\xFF", "e\u0301"}) {
       std::string text;
-      while (text.size() < 200'000) text += unit;
+      while (text.size() < 100'000) text += unit;
       const std::vector<TokenId> ids = tokenizer->encode(text);
       EXPECT_LE(ids.size(), text.size() * 3 + 3) << golden;
     }
