@@ -76,7 +76,7 @@ std::vector<NewPicture> pictures(unsigned begin, unsigned end) {
 
 std::vector<std::string> paths(const std::vector<FoundPicture>& found) {
   std::vector<std::string> paths;
-  for (const auto& one : found) paths.push_back(one.picture.path.native());
+  for (const auto& one : found) paths.push_back(one.picture.path);
   return paths;
 }
 
@@ -115,7 +115,7 @@ TEST_F(Catalog, RemembersPicturesUnderSeveralModels) {
   const auto listed = library.list();
   ASSERT_EQ(listed.size(), 2u);
   EXPECT_EQ(listed[0].path, "/pictures/copy.jpg");
-  EXPECT_EQ(listed[1].path.native(), odd);
+  EXPECT_EQ(listed[1].path, odd);
   EXPECT_EQ(listed[1].given, "odd.jpg");
   EXPECT_THAT(listed[1].models, ElementsAre("small"));
   library.check({});
@@ -161,7 +161,7 @@ TEST_F(Catalog, NamesThePicturesBelowAFolder) {
   library.store(model, std::vector{picture(1, files)});
   const auto under = [&](const char* folder) {
     std::vector<std::string> names;
-    for (const auto& found : library.pictures_under(folder)) names.push_back(found.path.native());
+    for (const auto& found : library.pictures_under(folder)) names.push_back(found.path);
     return names;
   };
   EXPECT_THAT(under("/a"), ElementsAre("/a", "/a/b.jpg", "/a/c/d.jpg"));

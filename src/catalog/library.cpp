@@ -96,12 +96,12 @@ IndexedModel Library::use_model(const ModelKey& key, int dimension) {
   return model.value();
 }
 
-std::optional<KnownPicture> Library::find_picture(const std::filesystem::path& path, const IndexedModel& model) {
+std::optional<KnownPicture> Library::find_picture(std::string_view path, const IndexedModel& model) {
   const std::lock_guard lock(*mutex_);
   Query query(*database_,
               "SELECT id, size, modified_ns, content, EXISTS (SELECT 1 FROM vectors WHERE model = ?2 AND "
               "vectors.content = pictures.content) FROM pictures WHERE path = ?1",
-              as_blob(path.native()), model.id);
+              as_blob(path), model.id);
   if (!query.next()) return {};
   return KnownPicture{query.integer(0), query.integer(1), query.integer(2), query.integer(3), query.integer(4) != 0};
 }
@@ -160,7 +160,7 @@ ContentId Library::store_content(const IndexedModel& model, const NewPicture& pi
 }
 
 void Library::store_file(const PictureFile& file, ContentId content, std::vector<ContentId>& left) {
-  const auto path = as_blob(file.path.native());
+  const auto path = as_blob(file.path);
   if (Query old(*database_, "SELECT content FROM pictures WHERE path = ?", path); old.next()) {
     if (old.integer(0) != content) left.push_back(old.integer(0));
   }
@@ -168,7 +168,7 @@ void Library::store_file(const PictureFile& file, ContentId content, std::vector
         "INSERT INTO pictures (path, given, content, size, modified_ns) VALUES (?1, nullif(?2, x''), ?3, ?4, ?5) "
         "ON CONFLICT (path) DO UPDATE SET given = excluded.given, content = excluded.content, size = excluded.size, "
         "modified_ns = excluded.modified_ns",
-        path, as_blob(file.given.native()), content, file.size, file.modified_ns)
+        path, as_blob(file.given), content, file.size, file.modified_ns)
       .run();
 }
 

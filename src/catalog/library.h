@@ -34,10 +34,11 @@ struct IndexedModel {
   std::int64_t revision = 0;  // grows with every change to the model's vectors
 };
 
-// A file as it lay on the disk when it was looked at.
+// A file as it lay on the disk when it was looked at. Names are strings of any bytes: there may be very many, and a
+// std::filesystem::path takes several times the memory.
 struct PictureFile {
-  std::filesystem::path path;   // absolute; any bytes
-  std::filesystem::path given;  // the name the user gave it, empty where that is `path`
+  std::string path;   // absolute
+  std::string given;  // the name the user gave it, empty where that is `path`
   std::int64_t size = 0;
   std::int64_t modified_ns = 0;
 };
@@ -73,7 +74,7 @@ struct NewPicture {
 
 struct StoredPicture {
   std::int64_t id = 0;
-  std::filesystem::path path, given;  // as in PictureFile
+  std::string path, given;  // as in PictureFile
   PictureFacts facts;
 };
 
@@ -85,7 +86,7 @@ struct LibraryStats {
 };
 
 struct ListedPicture {
-  std::filesystem::path path, given;
+  std::string path, given;
   std::vector<std::string> models;
 };
 
@@ -107,7 +108,7 @@ class Library {
   // no query could be compared with them any more.
   IndexedModel use_model(const ModelKey& key, int dimension);
 
-  std::optional<KnownPicture> find_picture(const std::filesystem::path& path, const IndexedModel& model);
+  std::optional<KnownPicture> find_picture(std::string_view path, const IndexedModel& model);
   std::optional<KnownContent> find_content(const ContentHash& hash, const IndexedModel& model);
   // The known pictures that are `path` or lie below it, in the order of their paths.
   std::vector<StoredPicture> pictures_under(const std::filesystem::path& path);

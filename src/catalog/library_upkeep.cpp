@@ -52,8 +52,8 @@ std::vector<ListedPicture> Library::list() {
               "LEFT JOIN vectors ON vectors.content = pictures.content LEFT JOIN models ON models.id = vectors.model "
               "ORDER BY pictures.path, models.name");
   while (query.next()) {
-    const std::filesystem::path path = query.text(0);
-    if (listed.empty() || listed.back().path != path) listed.push_back({path, query.text(1), {}});
+    std::string path = query.text(0);
+    if (listed.empty() || listed.back().path != path) listed.push_back({std::move(path), query.text(1), {}});
     if (!query.is_null(2)) listed.back().models.push_back(query.text(2));
   }
   return listed;

@@ -116,7 +116,7 @@ std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std
       found.push_back({std::move(picture), neighbour.score});
   }
   std::stable_sort(found.begin(), found.end(), [](const FoundPicture& a, const FoundPicture& b) {
-    return a.score != b.score ? a.score > b.score : a.picture.path.native() < b.picture.path.native();
+    return a.score != b.score ? a.score > b.score : a.picture.path < b.picture.path;
   });
   if (std::ssize(found) > top_k) found.resize(static_cast<std::size_t>(top_k));
   return found;

@@ -51,13 +51,14 @@ struct ScanQuery {
   }
 };
 
-// Keeps the `capacity` largest of the values it sees.
+// Keeps the `capacity` largest of the numbers it sees; what is none (a forged scan file) is passed over.
 class Largest {
  public:
   explicit Largest(std::int64_t capacity) : capacity_(static_cast<std::size_t>(capacity)) {}
 
   void see(float value) {
     if (heap_.size() < capacity_) {
+      if (std::isnan(value)) return;
       heap_.push_back(value);
       std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
     } else if (value > heap_.front()) {
@@ -98,6 +99,7 @@ float scan(const VectorCodes& index, const ScanQuery& query, std::int64_t top_k,
 #pragma omp critical
     best.insert(best.end(), lower.values().begin(), lower.values().end());
   }
+  if (std::ssize(best) < top_k) return -std::numeric_limits<float>::infinity();
   std::nth_element(best.begin(), best.begin() + (top_k - 1), best.end(), std::greater<>());
   return best[static_cast<std::size_t>(top_k - 1)];
 }

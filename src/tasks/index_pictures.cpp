@@ -76,7 +76,7 @@ class Indexer {
         ++result_.unchanged;
       } else {
         changes_.push_back({i, known});
-        to_read_.push_back(file);
+        to_read_.push_back(&file);
       }
     }
   }
@@ -178,7 +178,7 @@ class Indexer {
         done_ += std::ssize(waiting.mapped());
         pending.changes.insert(pending.changes.end(), waiting.mapped().begin(), waiting.mapped().end());
       }
-      for (const std::size_t change : pending.changes) pending.picture.files.push_back(to_read_[change]);
+      for (const std::size_t change : pending.changes) pending.picture.files.push_back(*to_read_[change]);
       pictures.push_back(std::move(pending.picture));
     }
     library_.store(model_, pictures);
@@ -223,7 +223,7 @@ class Indexer {
     changes_[file].fate = is_the_files ? Change::Fate::no_picture : Change::Fate::unreadable;
     std::string text = failure.text;
     if (text.starts_with(failure.name)) text.replace(0, failure.name.size(), name_of(file));
-    failed_.emplace(file, FailedInput{given_name(to_read_[file]), failure.code, text});
+    failed_.emplace(file, FailedInput{given_name(*to_read_[file]), failure.code, text});
     ++done_;
   }
 
@@ -243,12 +243,10 @@ class Indexer {
     result_.removed = std::ssize(gone);
   }
 
-  bool is_gone(const fs::path& path) const {
-    const auto before = [](const PictureFile& file, const fs::path& name) {
-      return file.path.native() < name.native();
-    };
+  bool is_gone(const std::string& path) const {
+    const auto before = [](const PictureFile& file, const std::string& name) { return file.path < name; };
     const auto file = std::lower_bound(walked_.files.begin(), walked_.files.end(), path, before);
-    if (file == walked_.files.end() || file->path.native() != path.native()) return is_missing(path);
+    if (file == walked_.files.end() || file->path != path) return is_missing(path);
     const auto index = static_cast<std::size_t>(file - walked_.files.begin());
     const auto change = std::lower_bound(changes_.begin(), changes_.end(), index,
                                          [](const Change& one, std::size_t wanted) { return one.file < wanted; });
@@ -275,8 +273,8 @@ class Indexer {
     options_.progress(progress);
   }
 
-  static const fs::path& given_name(const PictureFile& file) { return file.given.empty() ? file.path : file.given; }
-  std::string name_of(std::size_t file) const { return display(given_name(to_read_[file])); }
+  static const std::string& given_name(const PictureFile& file) { return file.given.empty() ? file.path : file.given; }
+  std::string name_of(std::size_t file) const { return display(given_name(*to_read_[file])); }
 
   Library& library_;
   const DualEncoder& encoder_;
@@ -289,8 +287,8 @@ class Indexer {
   IndexResult result_;
 
   WalkedFolders walked_;
-  std::vector<Change> changes_;       // sorted by file
-  std::vector<PictureFile> to_read_;  // the files of changes_
+  std::vector<Change> changes_;              // sorted by file
+  std::vector<const PictureFile*> to_read_;  // the files of changes_
   std::vector<ReadyPicture> batch_;
   Tensor pixels_;  // of a whole batch, made once
   std::vector<Pending> pending_;

@@ -58,8 +58,9 @@ int fast_decode_side(const ImageProcessor& processor) {
 
 }  // namespace
 
-PicturePipeline::PicturePipeline(std::span<const PictureFile> files, const ImageProcessor& processor, Library& library,
-                                 const IndexedModel& model, const Options& options, const CancelToken& cancel)
+PicturePipeline::PicturePipeline(std::span<const PictureFile* const> files, const ImageProcessor& processor,
+                                 Library& library, const IndexedModel& model, const Options& options,
+                                 const CancelToken& cancel)
     : files_(files),
       processor_(processor),
       library_(library),
@@ -113,7 +114,7 @@ void PicturePipeline::work() {
 }
 
 ReadyPicture PicturePipeline::prepare(std::size_t index) {
-  const PictureFile& file = files_[index];
+  const PictureFile& file = *files_[index];
   const std::string name = display(file.given.empty() ? file.path : file.given);
   ReadyPicture picture{.file = index};
   const auto fail = [&](ErrorCode code, const std::string& message) {

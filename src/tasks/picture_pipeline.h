@@ -49,7 +49,7 @@ class PicturePipeline {
   };
 
   // Begins at once. What is passed by reference outlives the pipeline.
-  PicturePipeline(std::span<const PictureFile> files, const ImageProcessor& processor, Library& library,
+  PicturePipeline(std::span<const PictureFile* const> files, const ImageProcessor& processor, Library& library,
                   const IndexedModel& model, const Options& options, const CancelToken& cancel);
   ~PicturePipeline();  // stops and waits for the threads
 
@@ -89,7 +89,7 @@ class PicturePipeline {
     std::int64_t used_ = 0;
   };
 
-  const std::span<const PictureFile> files_;
+  const std::span<const PictureFile* const> files_;
   const ImageProcessor& processor_;
   Library& library_;
   const IndexedModel model_;

@@ -33,9 +33,8 @@ class Walk {
 
   WalkedFolders finish() {
     auto& files = result_.files;
-    std::sort(files.begin(), files.end(),
-              [](const auto& a, const auto& b) { return a.path.native() < b.path.native(); });
-    const auto same = [](const auto& a, const auto& b) { return a.path.native() == b.path.native(); };
+    std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    const auto same = [](const auto& a, const auto& b) { return a.path == b.path; };
     files.erase(std::unique(files.begin(), files.end(), same), files.end());
     return std::move(result_);
   }
@@ -46,8 +45,8 @@ class Walk {
       if (entered_.emplace(status.st_dev, status.st_ino).second) enter(path, given);
     } else if (S_ISREG(status.st_mode)) {
       const std::int64_t modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-      result_.files.push_back(
-          {path, given.native() == path.native() ? fs::path() : given, std::int64_t{status.st_size}, modified_ns});
+      result_.files.push_back({path.native(), given.native() == path.native() ? std::string() : given.native(),
+                               std::int64_t{status.st_size}, modified_ns});
     }
   }
 
@@ -97,8 +96,8 @@ fs::path absolute_path(const fs::path& path) {
   return absolute.has_filename() ? absolute : absolute.parent_path();  // "folder/" is "folder"
 }
 
-const fs::path& shown_path(const fs::path& path, const fs::path& given) {
-  return !given.empty() && absolute_path(given).native() == path.native() ? given : path;
+fs::path shown_path(const std::string& path, const std::string& given) {
+  return !given.empty() && absolute_path(given).native() == path ? given : path;
 }
 
 }  // namespace gaze

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/cancel.h"
@@ -27,6 +28,6 @@ WalkedFolders walk_folders(std::span<const std::filesystem::path> named, bool fo
 std::filesystem::path absolute_path(const std::filesystem::path& path);
 
 // The name to show for a stored picture: as the user gave it where that still means this file from here.
-const std::filesystem::path& shown_path(const std::filesystem::path& path, const std::filesystem::path& given);
+std::filesystem::path shown_path(const std::string& path, const std::string& given);
 
 }  // namespace gaze
