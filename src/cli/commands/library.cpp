@@ -10,6 +10,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal.h"
+#include "tasks/picture_walk.h"
 
 namespace gaze::cli {
 namespace {
@@ -36,7 +37,7 @@ void put_stats(Invocation& invocation, Library& library) {
 void put_list(Invocation& invocation, Library& library) {
   OrderedJson list = OrderedJson::array();
   for (const ListedPicture& picture : library.list()) {
-    const std::filesystem::path& path = picture.given.empty() ? picture.path : picture.given;
+    const std::filesystem::path path = shown_path(picture.path, picture.given);
     if (invocation.json()) {
       OrderedJson object;
       put_path(object, "path", path);
