@@ -82,8 +82,17 @@ void ImageProcessor::process(const Image& image, float* pixels) const {
 void ImageProcessor::process(std::span<const std::byte> file, const std::string& name, const DecodeOptions& options,
                              float* pixels) const {
   const ImageFormat format = image_format(file);
-  if (format != ImageFormat::jpeg || (options.exif_rotation && exif_orientation(find_exif(file, format)) != 1)) {
+  if (format != ImageFormat::jpeg) {
     process(decode_image(file, name, options), pixels);
+    return;
+  }
+  const int orientation = options.exif_rotation ? exif_orientation(find_exif(file, format)) : 1;
+  if (orientation != 1) {
+    const Image stored = decode_image(file, name, {.exif_rotation = false, .at_least = options.at_least});
+    const bool turned = orientation >= 5;
+    const ResizePlan plan =
+        turned ? plan_for(*this, stored.height, stored.width) : plan_for(*this, stored.width, stored.height);
+    write_pixels(*this, resize_turned(stored, orientation, plan), pixels);
     return;
   }
   JpegReader reader(file, name, options.at_least);

@@ -35,7 +35,8 @@ TEST(ImageProcessor, TakesPicturesOfAnyShape) {
 TEST(ImageProcessor, ReadsAFileAsThePictureInIt) {
   const ImageProcessor processor = parse_image_processor(Json::parse(R"({"size": 40, "crop_size": 32})"), "config");
   const auto folder = std::filesystem::path(GAZE_SOURCE_DIR) / "tests/golden/media";
-  for (const char* file : {"jpeg-s2.jpg", "jpeg-s0-progressive.jpg", "jpeg-cmyk.jpg", "jpeg-2x300.jpg", "gif.gif"}) {
+  for (const char* file : {"jpeg-s2.jpg", "jpeg-s0-progressive.jpg", "jpeg-cmyk.jpg", "jpeg-2x300.jpg",
+                           "exif-turned-6.jpg", "exif-turned-3.jpg", "gif.gif"}) {
     std::vector<float> streamed(std::size_t{3} * 32 * 32), whole(streamed.size(), 1);
     processor.process(read_file(folder / file, 1 << 20), file, {}, streamed.data());
     processor.process(load_image(folder / file), whole.data());

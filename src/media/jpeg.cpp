@@ -17,8 +17,8 @@ namespace {
 
 constexpr char kFormat[] = "JPEG";
 
-// Visits of 8×8 blocks over all scans: some ten times what the largest honest progressive picture needs. Stops files
-// that repeat cheap scans over a large picture.
+// Visits of 8×8 blocks over all scans of a progressive picture: several times what the largest honest one needs. Stops
+// files that repeat cheap scans over a large picture.
 constexpr std::int64_t kBlockVisits = 64'000'000;
 
 // The fewest bytes that Huffman-coded blocks can take: one bit for each block's DC value. A header that promises far
@@ -41,6 +41,7 @@ struct JpegReader::State {
   jpeg_progress_mgr progress{};
   std::jmp_buf on_error;
   std::int64_t block_visits = 0;
+  bool started = false;  // all scans of a progressive picture are read, rows come out
   std::string name;
   std::vector<std::uint8_t> row;  // for grey and CMYK
 
@@ -85,10 +86,10 @@ JpegReader::JpegReader(std::span<const std::byte> file, const std::string& name,
   state.source.resync_to_restart = jpeg_resync_to_restart;
   info.src = &state.source;
 
-  // Called once for every row of blocks in every scan.
+  // Called once for every row of blocks in every scan, and later for every row that comes out.
   state.progress.progress_monitor = [](j_common_ptr common) {
     const auto& decoder = *reinterpret_cast<j_decompress_ptr>(common);
-    if (decoder.comps_in_scan == 0) return;
+    if (decoder.comps_in_scan == 0 || State::of(common).started) return;
     const int rows = decoder.comps_in_scan == 1 ? decoder.cur_comp_info[0]->v_samp_factor : 1;
     auto& visits = State::of(common).block_visits;
     visits += std::int64_t{decoder.MCUs_per_row} * decoder.blocks_in_MCU * rows;
@@ -115,6 +116,7 @@ JpegReader::JpegReader(std::span<const std::byte> file, const std::string& name,
   boolean started = FALSE;
   if (!returns_normally(state.on_error, [&] { started = jpeg_start_decompress(&info); })) state.fail();
   if (!started) throw_truncated(name, kFormat);
+  state.started = true;
   if (info.out_color_components != 3) state.row.resize(std::size_t{info.output_width} * info.out_color_components);
 }
 

@@ -1,9 +1,9 @@
 #include "media/resize.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
+#include "media/orientation.h"
 #include "media/resample_taps.h"
 #include "media/resize_kernels.h"
 
@@ -51,29 +51,81 @@ Range covered(const ResampleTaps& taps) {
   return range;
 }
 
+// The taps for a side that is stored backwards.
+ResampleTaps mirrored(ResampleTaps taps, int from) {
+  for (std::size_t i = 0; i < taps.windows.size(); ++i) {
+    auto& [first, count] = taps.windows[i];
+    first = from - first - count;
+    const auto weights = taps.weights.begin() + static_cast<std::ptrdiff_t>(i * taps.stride);
+    std::reverse(weights, weights + count);
+  }
+  return taps;
+}
+
+// The taps of both sides of the part.
+struct Sides {
+  ResampleTaps across, down;
+};
+
+Sides sides_of(int width, int height, const ResizePlan& plan) {
+  GAZE_CHECK(width > 0 && height > 0);
+  GAZE_CHECK(plan.left >= 0 && plan.part_width > 0 && plan.left + plan.part_width <= plan.width);
+  GAZE_CHECK(plan.top >= 0 && plan.part_height > 0 && plan.top + plan.part_height <= plan.height);
+  const bool nearest = plan.resample == Resample::nearest;
+  return {side_taps(width, plan.width, plan.left, plan.part_width, nearest, plan.resample),
+          side_taps(height, plan.height, plan.top, plan.part_height, nearest, plan.resample)};
+}
+
+// The horizontal pass, sixteen rows at a time.
+class AcrossPass {
+ public:
+  AcrossPass(int width, const ResampleTaps& taps)
+      : kernels_(resize_kernels()), width_(width), packed_(pack_taps(taps, kernels_)) {
+    const Range columns = covered(taps);
+    quads_range_ = {columns.begin / 4, (columns.end + 3) / 4};
+    quads_.resize(static_cast<std::size_t>(quads_range_.end) * kQuadBytes);
+    columns_.resize(taps.windows.size() * 3 * kBlockRows);
+  }
+
+  // `count` rows, 1 to 16, each into its target. All of `rows` must point to a row.
+  void run(const std::uint8_t* const rows[kBlockRows], int count, std::uint8_t* const* targets) {
+    kernels_.gather(rows, width_, quads_range_.begin, quads_range_.end, quads_.data());
+    kernels_.horizontal(quads_.data(), packed_, columns_.data());
+    const std::uint8_t* column = columns_.data();
+    for (std::size_t x = 0; x < columns_.size() / kBlockRows; ++x, column += kBlockRows) {
+      for (int i = 0; i < count; ++i) targets[i][x] = column[i];
+    }
+  }
+
+ private:
+  const ResizeKernels& kernels_;
+  int width_;
+  PackedTaps packed_;
+  Range quads_range_;
+  std::vector<std::uint8_t> quads_, columns_;
+};
+
+// The vertical pass over rows [first_row, …) of a picture.
+Image down_pass(const Image& rows, int first_row, const ResampleTaps& taps) {
+  Image out = blank(rows.width, static_cast<int>(taps.windows.size()));
+  std::vector<const std::uint8_t*> window;
+  for (int y = 0; y < out.height; ++y) {
+    const auto [first, count] = taps.windows[y];
+    window.clear();
+    for (int i = 0; i < count; ++i) window.push_back(rows.row(first + i - first_row));
+    resize_kernels().vertical(window.data(), taps.of(y), count, static_cast<std::size_t>(out.width) * 3, out.row(y));
+  }
+  return out;
+}
+
 // Both passes; rows come in order, in blocks of up to 16.
 class Resizer {
  public:
-  Resizer(int width, int height, const ResizePlan& plan)
-      : kernels_(resize_kernels()),
-        width_(width),
-        across_(side_taps(width, plan.width, plan.left, plan.part_width, plan.resample == Resample::nearest,
-                          plan.resample)),
-        down_(side_taps(height, plan.height, plan.top, plan.part_height, plan.resample == Resample::nearest,
-                        plan.resample)),
-        rows_(covered(down_)),
-        plain_copy_(plan.width == width) {
-    GAZE_CHECK(width > 0 && height > 0);
-    GAZE_CHECK(plan.left >= 0 && plan.part_width > 0 && plan.left + plan.part_width <= plan.width);
-    GAZE_CHECK(plan.top >= 0 && plan.part_height > 0 && plan.top + plan.part_height <= plan.height);
-    narrow_ = blank(plan.part_width, rows_.end - rows_.begin);
-    if (plain_copy_) return;
-    packed_ = pack_taps(across_, kernels_);
-    const Range columns = covered(across_);
-    quads_range_ = {columns.begin / 4, (columns.end + 3) / 4};
-    quads_.resize(static_cast<std::size_t>(quads_range_.end) * kQuadBytes);
-    columns_.resize(static_cast<std::size_t>(plan.part_width) * 3 * kBlockRows);
-  }
+  Resizer(int width, Sides sides)
+      : rows_(covered(sides.down)),
+        down_(std::move(sides.down)),
+        across_(width, sides.across),
+        narrow_(blank(static_cast<int>(sides.across.windows.size()), rows_.end - rows_.begin)) {}
 
   // The rows that count; others need not be given.
   Range rows() const { return rows_; }
@@ -89,56 +141,33 @@ class Resizer {
       targets[taken++] = narrow_.row(y + i - rows_.begin);
     }
     if (taken == 0) return;
-    if (plain_copy_) {
-      for (int i = 0; i < taken; ++i) {
-        std::copy_n(wanted[i] + 3 * across_.windows.front().first, 3 * narrow_.width, targets[i]);
-      }
-      return;
-    }
     std::fill(wanted + taken, wanted + kBlockRows, wanted[0]);
-    kernels_.gather(wanted, width_, quads_range_.begin, quads_range_.end, quads_.data());
-    kernels_.horizontal(quads_.data(), packed_, columns_.data());
-    const std::uint8_t* column = columns_.data();
-    for (int x = 0; x < 3 * narrow_.width; ++x, column += kBlockRows) {
-      for (int i = 0; i < taken; ++i) targets[i][x] = column[i];
+    across_.run(wanted, taken, targets);
+  }
+
+  void take(const Image& image) {
+    for (int y = rows_.begin; y < rows_.end; y += kBlockRows) {
+      const std::uint8_t* rows[kBlockRows];
+      const int count = std::min(kBlockRows, rows_.end - y);
+      for (int i = 0; i < count; ++i) rows[i] = image.row(y + i);
+      take(rows, y, count);
     }
   }
 
-  Image finish() {
-    Image out = blank(narrow_.width, static_cast<int>(down_.windows.size()));
-    std::vector<const std::uint8_t*> rows;
-    for (int y = 0; y < out.height; ++y) {
-      const auto [first, count] = down_.windows[y];
-      rows.clear();
-      for (int i = 0; i < count; ++i) rows.push_back(narrow_.row(first + i - rows_.begin));
-      kernels_.vertical(rows.data(), down_.of(y), count, static_cast<std::size_t>(out.width) * 3, out.row(y));
-    }
-    return out;
-  }
+  Image finish() const { return down_pass(narrow_, rows_.begin, down_); }
 
  private:
-  const ResizeKernels& kernels_;
-  int width_;
-  ResampleTaps across_, down_;
   Range rows_;
-  bool plain_copy_;
-  PackedTaps packed_;
-  Range quads_range_;
+  ResampleTaps down_;
+  AcrossPass across_;
   Image narrow_;  // resized across, rows_ of it
-  std::vector<std::uint8_t> quads_, columns_;
 };
 
 }  // namespace
 
 Image resize(const Image& image, const ResizePlan& plan) {
-  Resizer resizer(image.width, image.height, plan);
-  const auto [begin, end] = resizer.rows();
-  for (int y = begin; y < end; y += kBlockRows) {
-    const std::uint8_t* rows[kBlockRows];
-    const int count = std::min(kBlockRows, end - y);
-    for (int i = 0; i < count; ++i) rows[i] = image.row(y + i);
-    resizer.take(rows, y, count);
-  }
+  Resizer resizer(image.width, sides_of(image.width, image.height, plan));
+  resizer.take(image);
   return resizer.finish();
 }
 
@@ -146,9 +175,40 @@ Image resize(const Image& image, int width, int height, Resample resample) {
   return resize(image, {width, height, 0, 0, width, height, resample});
 }
 
+Image resize_turned(const Image& stored, int orientation, const ResizePlan& plan) {
+  const bool transposed = orientation >= 5;
+  const bool backwards_across = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool backwards_down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  const int width = transposed ? stored.height : stored.width, height = transposed ? stored.width : stored.height;
+  Sides sides = sides_of(width, height, plan);
+  if (backwards_across) sides.across = mirrored(std::move(sides.across), width);
+  if (backwards_down) sides.down = mirrored(std::move(sides.down), height);
+  if (!transposed) {
+    Resizer resizer(width, std::move(sides));
+    resizer.take(stored);
+    return resizer.finish();
+  }
+  // The upright picture's rows are columns here: its horizontal pass, which comes first, goes down the stored rows, and
+  // its vertical pass across them. What comes out lies on its side, and is small.
+  const Image flat = down_pass(stored, 0, sides.across);
+  Image lying = blank(static_cast<int>(sides.down.windows.size()), flat.height);
+  AcrossPass across(flat.width, sides.down);
+  for (int y = 0; y < flat.height; y += kBlockRows) {
+    const std::uint8_t* rows[kBlockRows];
+    std::uint8_t* targets[kBlockRows];
+    const int count = std::min(kBlockRows, flat.height - y);
+    for (int i = 0; i < kBlockRows; ++i) rows[i] = flat.row(y + std::min(i, count - 1));
+    for (int i = 0; i < count; ++i) targets[i] = lying.row(y + i);
+    across.run(rows, count, targets);
+  }
+  constexpr int kTransposed = 5;
+  return upright(std::move(lying), kTransposed);
+}
+
 class RowResizer::State {
  public:
-  State(int width, int height, const ResizePlan& plan) : height_(height), resizer_(width, height, plan) {
+  State(int width, int height, const ResizePlan& plan)
+      : height_(height), resizer_(width, sides_of(width, height, plan)) {
     buffer_.resize(static_cast<std::size_t>(width) * 3 * kBlockRows);
     for (int i = 0; i < kBlockRows; ++i) rows_[i] = buffer_.data() + static_cast<std::size_t>(width) * 3 * i;
   }

@@ -24,7 +24,11 @@ Image resize(const Image& image, int width, int height, Resample resample);
 // Equal to the same, cropped to the part.
 Image resize(const Image& image, const ResizePlan& plan);
 
-// The same for a picture whose rows come one after the other and are never together in memory. One thread at a time.
+// Equal to resize(upright(stored, orientation), plan), bit for bit, without turning the large picture: the plan is in
+// upright terms. `orientation` as in media/orientation.h.
+Image resize_turned(const Image& stored, int orientation, const ResizePlan& plan);
+
+// resize() for a picture whose rows come one after the other and are never together in memory. One thread at a time.
 class RowResizer {
  public:
   // `width` and `height` of the picture that comes.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "media/orientation.h"
 #include "media/resize_kernels.h"
 #include "media/testing.h"
 
@@ -68,6 +69,20 @@ TEST(Resize, PartIsACropOfTheWhole) {
       const Image whole = resize(image, width, height, resample);
       const Image part = resize(image, {width, height, 3, 2, 17, 5, resample});
       EXPECT_EQ(part.rgb, cropped(whole, 3, 2, 17, 5).rgb) << width << " × " << height;
+    }
+  }
+}
+
+TEST(Resize, TurnsWhileItResizes) {
+  const Image stored = noise(67, 101);
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const Image turned = upright(stored, orientation);
+    for (const Resample resample : {Resample::nearest, Resample::bilinear, Resample::bicubic}) {
+      for (const auto& [width, height] : {std::pair{40, 30}, {turned.width, 30}, {40, turned.height}, {250, 60}}) {
+        const ResizePlan plan{width, height, 3, 2, 17, 25, resample};
+        EXPECT_EQ(resize_turned(stored, orientation, plan).rgb, resize(turned, plan).rgb)
+            << "orientation " << orientation << ", " << width << " × " << height;
+      }
     }
   }
 }
