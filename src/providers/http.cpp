@@ -363,9 +363,10 @@ HttpClient::~HttpClient() = default;
 HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink) {
   cancel.check();
   auto connection = impl_->take();
-  HttpRequest current = request;
+  const HttpRequest* asked = &request;
+  HttpRequest redirected;
   for (int redirect = 0; redirect <= kMostRedirects; ++redirect) {
-    HttpResponse response = impl_->transfer(*connection, current, cancel, sink);  // a failed connection is not reused
+    HttpResponse response = impl_->transfer(*connection, *asked, cancel, sink);  // a failed connection is not reused
     const std::string location = response.header("location");
     const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
                        response.status == 307 || response.status == 308;
@@ -374,7 +375,11 @@ HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& can
       return response;
     }
 
-    const Url from(current.url);
+    if (asked != &redirected) {
+      redirected = request;
+      asked = &redirected;
+    }
+    const Url from(redirected.url);
     const Url to = from.resolve(location);
     if (from.scheme() == "https" && to.scheme() == "http") {
       throw Error(ErrorCode::network,
@@ -385,14 +390,15 @@ HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& can
         throw Error(ErrorCode::network, message("{}: sent us on to another host, {}", from.host(), to.host()),
                     message("nothing was sent there; if that is right, give that address yourself"));
       }
-      std::erase_if(current.headers, [](const HttpHeader& header) { return !header.secret.empty(); });
+      std::erase_if(redirected.headers, [](const HttpHeader& header) { return !header.secret.empty(); });
     }
-    if (response.status <= 303 && current.method != "GET" && current.method != "HEAD") {
-      current.method = "GET";
-      current.body.clear();
-      std::erase_if(current.headers, [](const HttpHeader& header) { return same_name(header.name, "content-type"); });
+    if (response.status <= 303 && redirected.method != "GET" && redirected.method != "HEAD") {
+      redirected.method = "GET";
+      redirected.body.clear();
+      std::erase_if(redirected.headers,
+                    [](const HttpHeader& header) { return same_name(header.name, "content-type"); });
     }
-    current.url = to.text();
+    redirected.url = to.text();
   }
   throw Error(ErrorCode::network, message("{}: more than {} redirects", Url(request.url).host(), kMostRedirects));
 }

@@ -100,6 +100,11 @@ TEST_F(OpenAiTest, SendsOnlyTheOptionsThatAreSet) {
   EXPECT_EQ(body["top_p"], 0.9);
   EXPECT_EQ(body["seed"], 7);
 
+  request.system = "quotes \" and \\ and\nlines \x01 \xFF end";  // in JSON as they must be
+  open("o3")->chat(request, cancel_);
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0))["messages"][0]["content"],
+            "quotes \" and \\ and\nlines \x01 \uFFFD end");
+
   request.top_k = 5;
   EXPECT_EQ(error_of([&] { open("gpt-4o")->chat(request, cancel_); }).code(), ErrorCode::usage);
   EXPECT_TRUE(service_.requests().empty());
