@@ -20,6 +20,7 @@ constexpr LimitField kFields[] = {
     {"pickle_values", &Limits::pickle_values},
     {"vocabulary_ids", &Limits::vocabulary_ids},
     {"token_bytes", &Limits::token_bytes},
+    {"vocabulary_bytes", &Limits::vocabulary_bytes},
     {"text_bytes", &Limits::text_bytes},
 };
 static_assert(sizeof(kFields) / sizeof(kFields[0]) == sizeof(Limits) / sizeof(std::int64_t), "every limit has a name");
