@@ -23,6 +23,7 @@ std::atomic<Language>& current() {
 const std::unordered_map<std::string_view, std::string_view>& chinese() {
   static const std::unordered_map<std::string_view, std::string_view> table{
 #include "base/zh/base.inc"
+#include "base/zh/caption.inc"
 #include "base/zh/catalog.inc"
 #include "base/zh/cli.inc"
 #include "base/zh/generate.inc"

@@ -135,28 +135,26 @@ std::vector<StoredPicture> Library::pictures_under(const std::filesystem::path& 
                        as_blob(begin), as_blob(end));
 }
 
-ContentId Library::store_content(const IndexedModel& model, const NewPicture& picture) {
-  const std::span<const std::byte> hash(picture.hash);
-  const PictureFacts& facts = picture.facts;
+ContentId Library::store_content(const ContentHash& hash, const PictureFacts& facts) {
+  const std::span<const std::byte> key(hash);
   Query(*database_,
         "INSERT INTO contents (hash, width, height, taken, camera, latitude, longitude) "
         "VALUES (?, ?, ?, nullif(?, ''), nullif(?, ''), ?, ?) ON CONFLICT DO NOTHING",
-        hash, std::int64_t{facts.width}, std::int64_t{facts.height}, std::string_view(facts.taken),
+        key, std::int64_t{facts.width}, std::int64_t{facts.height}, std::string_view(facts.taken),
         std::string_view(facts.camera), facts.latitude, facts.longitude)
       .run();
-  Query query(*database_, "SELECT id FROM contents WHERE hash = ?", hash);
+  Query query(*database_, "SELECT id FROM contents WHERE hash = ?", key);
   GAZE_CHECK(query.next());
-  const ContentId content = query.integer(0);
-  if (!picture.vector.empty()) {
-    GAZE_CHECK(is_unit_vector(std::as_bytes(std::span(picture.vector)), model.dimension));
-    Query(*database_, "INSERT INTO vectors (model, content, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", model.id,
-          content, std::as_bytes(std::span(picture.vector)))
-        .run();
-    if (database_->changes() > 0) {
-      Query(*database_, "UPDATE models SET revision = revision + 1 WHERE id = ?", model.id).run();
-    }
-  }
-  return content;
+  return query.integer(0);
+}
+
+void Library::store_vector(const IndexedModel& model, ContentId content, std::span<const float> vector) {
+  GAZE_CHECK(is_unit_vector(std::as_bytes(vector), model.dimension));
+  Query(*database_, "INSERT INTO vectors (model, content, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", model.id,
+        content, std::as_bytes(vector))
+      .run();
+  if (database_->changes() == 0) return;
+  Query(*database_, "UPDATE models SET revision = revision + 1 WHERE id = ?", model.id).run();
 }
 
 void Library::store_file(const PictureFile& file, ContentId content, std::vector<ContentId>& left) {
@@ -177,7 +175,8 @@ void Library::store(const IndexedModel& model, std::span<const NewPicture> pictu
   Transaction transaction(*database_, Transaction::Kind::write);
   std::vector<ContentId> left;  // contents that a file held before
   for (const NewPicture& picture : pictures) {
-    const ContentId content = store_content(model, picture);
+    const ContentId content = store_content(picture.hash, picture.facts);
+    if (!picture.vector.empty()) store_vector(model, content, picture.vector);
     for (const PictureFile& file : picture.files) store_file(file, content, left);
   }
   remove_unused(left);
@@ -205,6 +204,9 @@ void Library::remove_unused(std::span<const ContentId> contents) {
           content)
         .run();
     Query(*database_, "DELETE FROM vectors WHERE content = ?", content).run();
+    Query(*database_, "DELETE FROM caption_words WHERE rowid IN (SELECT id FROM captions WHERE content = ?)", content)
+        .run();
+    Query(*database_, "DELETE FROM captions WHERE content = ?", content).run();
     Query(*database_, "DELETE FROM contents WHERE id = ?", content).run();
   }
 }

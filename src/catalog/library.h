@@ -126,13 +126,15 @@ class Library {
 
  private:
   friend class VectorSearch;
+  friend class CaptionStore;
   Library(const std::filesystem::path& path, Database::Mode mode);
   std::optional<IndexedModel> read_model(const ModelKey& key);
   // Pictures by a condition on `pictures` and `contents`, with its order.
   template <class... Values>
   std::vector<StoredPicture> read_pictures(const std::string& condition, const Values&... values);
   static StoredPicture picture_of(const Query& row);
-  ContentId store_content(const IndexedModel& model, const NewPicture& picture);
+  ContentId store_content(const ContentHash& hash, const PictureFacts& facts);
+  void store_vector(const IndexedModel& model, ContentId content, std::span<const float> vector);
   void store_file(const PictureFile& file, ContentId content, std::vector<ContentId>& left);
   void remove_unused(std::span<const ContentId> contents);
 

@@ -56,7 +56,23 @@ CREATE TABLE vectors (
 CREATE INDEX vectors_by_content ON vectors (content);
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// What models said of a content, and their words for finding it again: caption_words' rowid is the caption's id.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE captions (
+  id INTEGER PRIMARY KEY,
+  content INTEGER NOT NULL REFERENCES contents (id),
+  model TEXT NOT NULL,
+  weights TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  text TEXT NOT NULL,
+  candidates TEXT NOT NULL,
+  UNIQUE (content, weights, settings)
+) STRICT;
+
+CREATE VIRTUAL TABLE caption_words USING fts5 (words, tokenize = 'porter unicode61 remove_diacritics 2');
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 std::int64_t pragma(Database& database, const std::string& name) {
   Query query(database, "PRAGMA " + name);

@@ -82,12 +82,13 @@ class Indexer {
   }
 
   void read_changes() {
-    pipeline_.emplace(to_read_, encoder_.image_processor(), library_, model_,
-                      PicturePipeline::Options{.fast_decode = options_.fast_decode,
-                                               .exif_rotation = options_.exif_rotation,
-                                               .threads = compute_threads(),
-                                               .ready = 2 * kBatch},
-                      cancel_);
+    pipeline_.emplace(
+        to_read_, encoder_.image_processor(), [this](const auto& hash) { return find_vector(hash); },
+        PicturePipeline::Options{.fast_decode = options_.fast_decode,
+                                 .exif_rotation = options_.exif_rotation,
+                                 .threads = compute_threads(),
+                                 .ready = 2 * kBatch},
+        cancel_);
     try {
       while (auto picture = pipeline_->next()) {
         take(*std::move(picture));
@@ -101,6 +102,11 @@ class Indexer {
     commit();
     report({});
     pipeline_.reset();
+  }
+
+  std::optional<ContentId> find_vector(const ContentHash& hash) {
+    const auto known = library_.find_content(hash, model_);
+    return known && known->has_vector ? std::optional(known->id) : std::nullopt;
   }
 
   void take(ReadyPicture picture) {
@@ -130,8 +136,8 @@ class Indexer {
   void wait(ReadyPicture picture) {
     if (const auto failed = failed_contents_.find(picture.hash); failed != failed_contents_.end()) {
       fail_alike(picture.file, failed->second);
-    } else if (const auto known = library_.find_content(picture.hash, model_); known && known->has_vector) {
-      keep({.picture = {.hash = picture.hash}, .content = known->id, .changes = {picture.file}});
+    } else if (const auto known = find_vector(picture.hash)) {
+      keep({.picture = {.hash = picture.hash}, .content = *known, .changes = {picture.file}});
     } else {
       waiting_[picture.hash].push_back(picture.file);
     }

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "catalog/content_hash.h"
+#include "models/registry.h"
 #include "tasks/open_model.h"
 #include "weights/weight_source.h"
 
@@ -20,13 +21,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the families of cli.md can do. Which of them can be loaded is the registry's word (models/dual_encoder.h).
-std::vector<std::string> tasks_of(const std::string& kind) {
-  const std::vector<std::string> dual{"match", "embed", "index", "search"};
-  for (const char* family : {"clip", "chinese_clip", "siglip", "siglip2", "gaze_mini"}) {
-    if (kind == family) return dual;
-  }
-  return {};
+template <class Families>
+bool has_family(const Families& families, const std::string& architecture, const std::string& kind) {
+  return std::any_of(families.begin(), families.end(), [&](const auto& family) {
+    return architecture.empty() ? !kind.empty() && family.model_type == kind : family.architecture == architecture;
+  });
+}
+
+// What a checkpoint can do is the registry's word (models/registry.h).
+std::vector<std::string> tasks_of(const std::string& architecture, const std::string& kind) {
+  std::vector<std::string> tasks;
+  if (has_family(dual_encoder_families(), architecture, kind)) tasks = {"match", "embed", "index", "search"};
+  if (has_family(captioner_families(), architecture, kind)) tasks.push_back("caption");
+  if (has_family(picture_answerer_families(), architecture, kind)) tasks.push_back("ask");
+  if (has_family(picture_matcher_families(), architecture, kind)) tasks = {"match", "rerank"};
+  return tasks;
+}
+
+std::string text_in(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? to_valid_utf8(found->get<std::string>()) : std::string();
 }
 
 std::int64_t bytes_in(const fs::path& folder) {
@@ -138,10 +152,11 @@ ModelEntry ModelStore::describe(std::string name, const fs::path& folder) const 
   entry.licence = licence_of(folder);
   try {
     const Json config = read_json_file(folder / "config.json");
-    if (config.is_object() && config.contains("model_type") && config["model_type"].is_string()) {
-      entry.kind = to_valid_utf8(config["model_type"].get<std::string>());
-    }
-    entry.tasks = tasks_of(entry.kind);
+    entry.kind = text_in(config, "model_type");
+    const auto architectures = config.is_object() ? config.find("architectures") : config.end();
+    const bool named = architectures != config.end() && architectures->is_array() && !architectures->empty() &&
+                       architectures->front().is_string();
+    entry.tasks = tasks_of(named ? architectures->front().get<std::string>() : std::string(), entry.kind);
     entry.parameters = parameters_of(*open_weights(folder));
   } catch (const Error& error) {
     entry.fault = error.message();

@@ -58,13 +58,15 @@ int fast_decode_side(const ImageProcessor& processor) {
 
 }  // namespace
 
+bool is_picture_file(const std::filesystem::path& path) {
+  return named_as_picture(path) || begins_as_picture(path);
+}
+
 PicturePipeline::PicturePipeline(std::span<const PictureFile* const> files, const ImageProcessor& processor,
-                                 Library& library, const IndexedModel& model, const Options& options,
-                                 const CancelToken& cancel)
+                                 FindKnown find_known, const Options& options, const CancelToken& cancel)
     : files_(files),
       processor_(processor),
-      library_(library),
-      model_(model),
+      find_known_(std::move(find_known)),
       options_(options),
       cancel_(cancel),
       ready_(options.ready),
@@ -123,7 +125,7 @@ ReadyPicture PicturePipeline::prepare(std::size_t index) {
     picture.message = message;
   };
   try {
-    if (!named_as_picture(file.path) && !begins_as_picture(file.path)) {
+    if (!is_picture_file(file.path)) {
       picture.kind = ReadyPicture::Kind::skipped;
       return picture;
     }
@@ -146,9 +148,9 @@ void PicturePipeline::identify(ReadyPicture& picture) {
   const std::lock_guard lock(mutex_);
   if (in_hand_.contains(picture.hash)) {
     picture.kind = ReadyPicture::Kind::waits;
-  } else if (const auto known = library_.find_content(picture.hash, model_); known && known->has_vector) {
+  } else if (const auto known = find_known_(picture.hash)) {
     picture.kind = ReadyPicture::Kind::known;
-    picture.content = known->id;
+    picture.content = *known;
   } else {
     picture.kind = ReadyPicture::Kind::pixels;
     in_hand_.insert(picture.hash);

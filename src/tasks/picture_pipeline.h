@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -18,11 +19,14 @@
 
 namespace gaze {
 
+// Whether a file's name, or else its first bytes, say that it is a picture.
+bool is_picture_file(const std::filesystem::path& path);
+
 // What became of one file.
 struct ReadyPicture {
   enum class Kind {
-    pixels,   // to be embedded
-    known,    // the library has a vector of this content already
+    pixels,   // to be looked at by the model
+    known,    // what the model made of this content is kept already
     waits,    // another file of this run has the same content and is not settled: its fate is this one's
     skipped,  // not a picture, and its name does not say so
     failed
@@ -41,6 +45,9 @@ struct ReadyPicture {
 // decoded at one time: memory stays flat however many and large the pictures are.
 class PicturePipeline {
  public:
+  // The id of a content of which is kept already what the caller is after. Called by one thread at a time.
+  using FindKnown = std::function<std::optional<ContentId>(const ContentHash&)>;
+
   struct Options {
     bool fast_decode = false;
     bool exif_rotation = true;
@@ -49,8 +56,8 @@ class PicturePipeline {
   };
 
   // Begins at once. What is passed by reference outlives the pipeline.
-  PicturePipeline(std::span<const PictureFile* const> files, const ImageProcessor& processor, Library& library,
-                  const IndexedModel& model, const Options& options, const CancelToken& cancel);
+  PicturePipeline(std::span<const PictureFile* const> files, const ImageProcessor& processor, FindKnown find_known,
+                  const Options& options, const CancelToken& cancel);
   ~PicturePipeline();  // stops and waits for the threads
 
   // The next file that is done, or nothing when all are. Throws what stopped a thread (cancelled, the library's
@@ -91,8 +98,7 @@ class PicturePipeline {
 
   const std::span<const PictureFile* const> files_;
   const ImageProcessor& processor_;
-  Library& library_;
-  const IndexedModel model_;
+  const FindKnown find_known_;
   const Options options_;
   const CancelToken& cancel_;
 

@@ -11,6 +11,7 @@ Command tokenize_command();
 Command preprocess_command();
 Command index_command();
 Command search_command();
+Command caption_command();
 Command library_command();
 Command models_command();
 Command doctor_command();

@@ -36,13 +36,17 @@ ModelEntry choose_model(const Invocation& invocation, const std::string& task) {
   return entry;
 }
 
+Precision precision_of(const Invocation& invocation) {
+  const std::string precision = invocation.settings.text("precision");
+  return precision == "f32"    ? Precision::f32
+         : precision == "bf16" ? Precision::bf16
+         : precision == "int8" ? Precision::int8
+                               : Precision::automatic;
+}
+
 std::unique_ptr<const DualEncoder> open_model(const Invocation& invocation, const ModelEntry& entry,
                                               LoadOptions options) {
-  const std::string precision = invocation.settings.text("precision");
-  options.precision = precision == "f32"    ? Precision::f32
-                      : precision == "bf16" ? Precision::bf16
-                      : precision == "int8" ? Precision::int8
-                                            : Precision::automatic;
+  options.precision = precision_of(invocation);
   return open_dual_encoder(entry, options);
 }
 
@@ -75,6 +79,25 @@ OrderedJson numbers(std::span<const float> values) {
   OrderedJson list = OrderedJson::array();
   for (const float value : values) list.push_back(std::strtod(fmt::format("{}", value).c_str(), nullptr));
   return list;
+}
+
+std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input) {
+  std::vector<std::filesystem::path> paths;
+  for (const std::string& one : typed) {
+    if (one != "-") {
+      paths.emplace_back(one);
+      continue;
+    }
+    standard_input = read_standard_input(limits().image_file_bytes);
+    if (looks_like_picture(standard_input)) {
+      paths.emplace_back(one);
+      continue;
+    }
+    for (std::string& line : split_lines(standard_input)) {
+      if (!line.empty()) paths.emplace_back(std::move(line));
+    }
+  }
+  return paths;
 }
 
 std::vector<std::string> texts_of(const std::vector<std::string>& typed) {

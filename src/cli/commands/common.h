@@ -23,6 +23,9 @@ PictureOptions picture_options(const Settings& settings);
 // The model that was asked for, else the best one for `task`. Says once where that is the built-in one.
 ModelEntry choose_model(const Invocation& invocation, const std::string& task);
 
+// --precision.
+Precision precision_of(const Invocation& invocation);
+
 // The same, opened with the towers that `options` wants in the precision that was asked for.
 std::unique_ptr<const DualEncoder> open_model(const Invocation& invocation, const ModelEntry& entry,
                                               LoadOptions options);
@@ -42,6 +45,10 @@ int status_for(std::span<const FailedInput> failed);
 
 // Floats with the digits that they need and no more.
 OrderedJson numbers(std::span<const float> values);
+
+// Pictures as typed; "-" among them is one picture, which then is in `standard_input`, or a list of paths, whichever
+// standard input holds.
+std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input);
 
 // Texts as typed, "-" standing for the lines of standard input.
 std::vector<std::string> texts_of(const std::vector<std::string>& typed);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/limits.h"
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
@@ -12,26 +11,6 @@
 
 namespace gaze::cli {
 namespace {
-
-// "-" among the pictures is one picture, or a list of paths, whichever standard input holds.
-std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input) {
-  std::vector<std::filesystem::path> paths;
-  for (const std::string& one : typed) {
-    if (one != "-") {
-      paths.emplace_back(one);
-      continue;
-    }
-    standard_input = read_standard_input(limits().image_file_bytes);
-    if (looks_like_picture(standard_input)) {
-      paths.emplace_back(one);
-      continue;
-    }
-    for (std::string& line : split_lines(standard_input)) {
-      if (!line.empty()) paths.emplace_back(std::move(line));
-    }
-  }
-  return paths;
-}
 
 std::span<const float> row(const Tensor& vectors, std::size_t index) {
   const auto at = static_cast<std::int64_t>(index);

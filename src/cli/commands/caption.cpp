@@ -1,0 +1,258 @@
+#include "tasks/caption.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/common.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+#include "tasks/describe_files.h"
+#include "tasks/weights_identity.h"
+
+namespace gaze::cli {
+namespace {
+
+// The model's own settings, changed where the user set something.
+GenerationConfig generation_of(const Settings& settings, GenerationConfig config) {
+  const auto set = [&](const char* name, int& value) {
+    if (settings.given(name)) value = static_cast<int>(settings.integer(name));
+  };
+  set("beams", config.num_beams);
+  set("max-length", config.max_length);
+  set("min-length", config.min_length);
+  set("no-repeat-ngram", config.no_repeat_ngram_size);
+  set("n-best", config.num_return_sequences);
+  if (settings.given("length-penalty")) config.length_penalty = static_cast<float>(settings.real("length-penalty"));
+  if (settings.given("repetition-penalty")) {
+    config.repetition_penalty = static_cast<float>(settings.real("repetition-penalty"));
+  }
+  if (settings.given("early-stopping")) {
+    const std::string stop = settings.text("early-stopping");
+    config.early_stopping = stop == "never"  ? EarlyStopping::never
+                            : stop == "true" ? EarlyStopping::yes
+                                             : EarlyStopping::no;
+  }
+  return config;
+}
+
+// As asked for; else the user's own, where the model has a choice.
+std::string language_of(const Settings& settings, const Captioner& captioner) {
+  if (settings.given("language")) return settings.text("language");
+  if (captioner.info().languages.empty()) return {};
+  return language() == Language::chinese ? "zh" : "en";
+}
+
+std::string change_word(const DescribedFile& file, bool dry_run) {
+  switch (file.result.change) {
+    case DescriptionChange::written:
+      return dry_run ? message("would be written") : message("written");
+    case DescriptionChange::unchanged:
+      return message("unchanged");
+    case DescriptionChange::kept:
+      return message("kept, a person's text");
+  }
+  return {};
+}
+
+const char* change_code(DescriptionChange change) {
+  return change == DescriptionChange::written ? "written" : change == DescriptionChange::kept ? "kept" : "unchanged";
+}
+
+OrderedJson json_of(const DescribedFile& file) {
+  OrderedJson object;
+  put_path(object, "image", file.image);
+  object["change"] = change_code(file.result.change);
+  put_path(object, "file", file.result.file);
+  object["before"] = file.result.before;
+  return object;
+}
+
+OrderedJson json_of(const CaptionedPicture& picture) {
+  const CaptionCandidate& best = picture.candidates.front();
+  OrderedJson object;
+  put_path(object, "image", picture.image);
+  object["text"] = best.text;
+  object["score"] = best.score;
+  object["ids"] = best.ids;
+  object["candidates"] = OrderedJson::array();
+  for (const CaptionCandidate& one : picture.candidates) {
+    object["candidates"].push_back({{"text", one.text}, {"score", one.score}, {"ids", one.ids}});
+  }
+  return object;
+}
+
+void print(Output& output, const CaptionedPicture& picture, bool alone) {
+  const std::string name = alone ? "" : printable(display(picture.image));
+  if (picture.candidates.size() == 1) {
+    output.line((alone ? "" : name + ": ") + picture.candidates.front().text);
+  } else {
+    if (!alone) output.line(name);
+    for (const CaptionCandidate& one : picture.candidates) {
+      output.line(fmt::format("{}{:8.4f}  {}", alone ? "" : "  ", one.score, one.text));
+    }
+  }
+  output.flush();
+}
+
+void print(Output& output, const DescribedFiles& described, bool dry_run) {
+  for (const DescribedFile& file : described.files) {
+    if (file.result.change == DescriptionChange::unchanged) continue;
+    const std::string before = file.result.before.empty() ? "" : " (" + printable(file.result.before) + ")";
+    output.line(printable(display(file.result.file)) + ": " + change_word(file, dry_run) + before);
+  }
+}
+
+DescriptionOptions description_options(const Settings& settings) {
+  return {.force = settings.flag("force"), .dry_run = settings.flag("dry-run")};
+}
+
+// --undo: no model is needed.
+int run_undo(Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  Library library = Library::create(library_path(invocation));
+  const std::vector<std::filesystem::path> named(invocation.arguments.begin(), invocation.arguments.end());
+  Progress progress(0, message("pictures"));
+  const DescribedFiles undone =
+      undo_captions(library, named, settings.flag("follow-links"), description_options(settings), invocation.cancel,
+                    [&](std::size_t done, std::size_t total) { progress.show(done, total); });
+  progress.clear();
+  if (invocation.json()) {
+    OrderedJson list = OrderedJson::array();
+    for (const DescribedFile& file : undone.files) list.push_back(json_of(file));
+    invocation.output.document({{"undone", std::move(list)}, {"failed", failed_json(undone.failed)}});
+  } else {
+    print(invocation.output, undone, settings.flag("dry-run"));
+  }
+  warn_of_failed(undone.failed);
+  return status_for(undone.failed);
+}
+
+[[noreturn]] void refuse(const std::string& text) {
+  throw Error(ErrorCode::usage, text, message("see: gaze {} --help", "caption"));
+}
+
+void check_options(const Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  for (const char* name : {"dry-run", "undo", "force"}) {
+    if (settings.flag(name) && !settings.flag("write-xmp")) {
+      refuse(message("--{} goes with --write-xmp", name));
+    }
+  }
+  if (settings.given("prompt") && settings.text("prompt").find_first_not_of(" \t\r\n") == std::string::npos) {
+    refuse(message("the prompt is empty"));
+  }
+  if (settings.given("max-length") && settings.given("max-new-tokens")) {
+    refuse(message("--max-length and --max-new-tokens say the same thing twice: give one of them"));
+  }
+  if (!settings.text("show").empty() && invocation.arguments.size() != 1) {
+    refuse(message("--show takes one picture"));
+  }
+}
+
+int run_caption(Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  check_options(invocation);
+  if (settings.flag("undo")) return run_undo(invocation);
+
+  const ModelEntry entry = choose_model(invocation, "caption");
+  const auto captioner = open_captioner(entry, precision_of(invocation));
+  CaptionOptions options{.language = language_of(settings, *captioner),
+                         .prompt = settings.text("prompt"),
+                         .generation = generation_of(settings, captioner->generation_defaults()),
+                         .pictures = picture_options(settings),
+                         .follow_links = settings.flag("follow-links")};
+  if (settings.given("max-new-tokens")) options.max_new_tokens = static_cast<int>(settings.integer("max-new-tokens"));
+  Bytes standard_input;
+  const auto named = pictures_of(invocation.arguments, standard_input);
+  const bool alone = named.size() == 1 && !std::filesystem::is_directory(named.front());
+  Progress progress(0, message("pictures"));
+  const auto show_progress = [&](std::size_t done, std::size_t total) { progress.show(done, total); };
+  options.progress = show_progress;
+  if (!invocation.json()) {
+    options.on_caption = [&](const CaptionedPicture& picture) {
+      progress.clear();
+      print(invocation.output, picture, alone);
+    };
+  }
+  Library library = Library::create(library_path(invocation));
+  const CaptionResult result = caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)}, named,
+                                                standard_input, options, invocation.cancel);
+  progress.clear();
+  if (result.reused > 0) log_detail(message("{} captions were in the library", result.reused));
+
+  std::vector<FailedInput> failed = result.failed;
+  DescribedFiles described;
+  if (settings.flag("write-xmp")) {
+    described =
+        write_captions(library, result.captions, description_options(settings), invocation.cancel, show_progress);
+    progress.clear();
+    failed.insert(failed.end(), described.failed.begin(), described.failed.end());
+    if (!invocation.json()) print(invocation.output, described, settings.flag("dry-run"));
+  }
+  if (const std::string output = settings.text("show"); !output.empty() && !result.captions.empty()) {
+    if (result.captions.size() > 1) refuse(message("--show takes one picture"));
+    draw_caption(output, result.captions.front(), standard_input, options.pictures);
+  }
+
+  warn_of_failed(failed);
+  if (invocation.json()) {
+    OrderedJson document{{"model", entry.name}, {"captions", OrderedJson::array()}};
+    for (const CaptionedPicture& picture : result.captions) document["captions"].push_back(json_of(picture));
+    if (settings.flag("write-xmp")) {
+      document["xmp"] = OrderedJson::array();
+      for (const DescribedFile& file : described.files) document["xmp"].push_back(json_of(file));
+    }
+    document["failed"] = failed_json(failed);
+    invocation.output.document(document);
+  }
+  return status_for(failed);
+}
+
+}  // namespace
+
+Command caption_command() {
+  Command command;
+  command.name = "caption";
+  command.arguments = "IMAGE…|FOLDER";
+  command.summary = message("say what is in pictures");
+  command.description = message(
+      "The built-in model speaks English and Chinese, in the language of your environment. Folders are read with all "
+      "below them. Captions stay in the library: the next run takes up where one was stopped, and `gaze search` finds "
+      "pictures by them. A line on a picture is a guess: read it before you rely on it.");
+  command.options = {
+      integer("beams", "N", message("sentences followed at a time; default 5, 1 is fastest"), "", 1, 64),
+      integer("max-length", "N", message("longest caption in tokens, start and prompt counted; default 30"), "", 1,
+              1 << 20),
+      integer("min-length", "N", message("shortest caption in tokens, start and prompt counted"), "", 0, 1 << 20),
+      integer("max-new-tokens", "N", message("longest caption in tokens, without start and prompt"), "", 1, 1 << 20),
+      real("length-penalty", "X", message("above 0: longer captions, below 0: shorter ones"), "", -100, 100),
+      real("repetition-penalty", "X", message("above 1: words already said become unlikelier"), "", 0.01, 100),
+      integer("no-repeat-ngram", "N", message("no N tokens come twice in the same order"), "", 0, 1 << 20),
+      choice("early-stopping", {"true", "false", "never"}, message("when beam search ends, as in the reference"), ""),
+      integer("n-best", "N", message("the N best captions with their scores; at most as many as beams"), "", 1, 64),
+      text("prompt", "TEXT", message("what the caption begins with (BLIP)")),
+      choice("language", {"en", "zh"}, message("language of the caption; default: your environment's"), ""),
+      file("show", "OUT.png", message("draw the picture with its caption under it")),
+      flag("write-xmp", message("write the captions into the files (dc:description), never over a person's text")),
+      flag("dry-run", message("with --write-xmp: say what would be written and touch nothing")),
+      flag("undo", message("with --write-xmp: take back what gaze wrote")),
+      flag("force", message("with --write-xmp: also over texts that a person wrote; --undo brings them back")),
+      flag("follow-links", message("follow symbolic links to folders")),
+      decode_option(),
+      no_exif_rotation_option()};
+  command.examples = {
+      {message("gaze caption photo.jpg"), message("one sentence")},
+      {message("gaze caption photo.jpg --language zh --show captioned.png"),
+       message("in Chinese, drawn under the picture")},
+      {"gaze caption ~/Pictures --write-xmp --dry-run", message("what would be written into the files")},
+      {message("gaze caption photo.jpg --model Salesforce/blip-image-captioning-base --prompt \"a photo of\""),
+       message("with an installed BLIP, which continues a beginning")}};
+  command.least_arguments = 1;
+  command.run = run_caption;
+  return command;
+}
+
+}  // namespace gaze::cli
