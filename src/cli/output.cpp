@@ -34,6 +34,11 @@ void Output::line(std::string_view text) {
   write("\n");
 }
 
+void Output::piece(std::string_view text) {
+  write(text);
+  flush();
+}
+
 void Output::document(const OrderedJson& document) {
   line(dump_json(document));
 }

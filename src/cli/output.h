@@ -18,6 +18,7 @@ class Output {
   bool json() const { return json_; }
 
   void line(std::string_view text);            // for people
+  void piece(std::string_view text);           // a part of a line, visible at once
   void document(const OrderedJson& document);  // for programs: one line of JSON
   void flush();                                // what is there so far becomes visible
 

@@ -66,6 +66,8 @@ class SpendingAccount {
   // Writes down what a call used. Errors: disk_full, not_found (the file cannot be written).
   void record(const std::string& model, const Usage& usage);
 
+  const std::string& currency() const { return table_.currency; }
+
   // Nothing where the table has no price for the model.
   std::optional<double> cost(const std::string& model, const Usage& usage) const;
 

@@ -1,17 +1,25 @@
 #include "tasks/remote_chat.h"
 
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <system_error>
 
 #include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "base/message.h"
 #include "providers/media_type.h"
 #include "providers/remote_many.h"
+#include "providers/url.h"
+#include "tasks/pictures.h"
 
 namespace gaze {
 namespace {
 
 constexpr int kAtOnce = 8;
+constexpr std::int64_t kBytesOfAToken =
+    3;  // what came of a broken answer is counted in bytes; tokens have about so many
 
 bool is_web_address(const std::string& input) {
   return input.starts_with("http://") || input.starts_with("https://");
@@ -23,39 +31,180 @@ bool ends_the_run(ErrorCode code) {
          code == ErrorCode::cancelled;
 }
 
-}  // namespace
+Part make_part(const RemoteModel& model, const std::string& input, const std::string& detail) {
+  if (is_web_address(input)) return PictureUrlPart{input};
+  const PictureRules rules = model.picture_rules(detail);
+  if (input == "-") {
+    return PicturePart{
+        prepare_picture(read_standard_input(limits().image_file_bytes), message("standard input"), rules)};
+  }
+  const std::string type = media_mime_type(input);
+  if (!type.empty()) return FilePart{input, type};
+  return PicturePart{prepare_picture(std::filesystem::path(input), rules)};
+}
 
-ChatRequest make_chat_request(const RemoteModel& model, const RemoteQuestion& question) {
-  ChatRequest request = question.options;
-  ChatMessage message;
-  message.parts.push_back(TextPart{question.text});
-  for (const std::string& input : question.inputs) {
-    const std::string type = is_web_address(input) ? "" : media_mime_type(input);
-    if (is_web_address(input)) {
-      message.parts.push_back(PictureUrlPart{input});
-    } else if (!type.empty()) {
-      message.parts.push_back(FilePart{input, type});
-    } else {
-      message.parts.push_back(
-          PicturePart{prepare_picture(std::filesystem::path(input), model.picture_rules(request.detail))});
+// A file that is uploaded first stands in the request by its name alone: its answer is not kept.
+bool is_by_content(const ChatRequest& request) {
+  for (const ChatMessage& message : request.messages) {
+    for (const Part& part : message.parts) {
+      if (std::holds_alternative<FilePart>(part)) return false;
     }
   }
-  request.messages.push_back(std::move(message));
+  return true;
+}
+
+// Calls the model and writes down what that cost; what came of an answer that did not end well is paid for, at least.
+ChatAnswer send_on_account(const RemoteModel& model, const ChatRequest& request, SpendingAccount& account,
+                           const CancelToken& cancel, const TextSink& on_text) {
+  const std::string& name = model.spec().text;
+  const Usage estimate = estimate_usage(request);
+  const auto reservation = account.reserve(name, estimate);
+  const auto write_down = [&](const Usage& usage) {
+    try {
+      account.record(name, usage);
+    } catch (const Error& error) {  // the answer is paid for: it is not lost over this
+      log_warning(error.message());
+    }
+  };
+  std::int64_t came = 0;
+  const TextSink counted = [&](std::string_view text) {
+    came += static_cast<std::int64_t>(text.size());
+    on_text(text);
+  };
+  try {
+    ChatAnswer answer = model.chat(request, cancel, on_text ? counted : TextSink());
+    write_down(answer.usage);
+    return answer;
+  } catch (const BrokenAnswer& broken) {
+    const bool known = broken.so_far().usage.prompt_tokens > 0;
+    write_down(known ? broken.so_far().usage : Usage{estimate.prompt_tokens, came / kBytesOfAToken + 1});
+    throw;
+  } catch (const Error&) {
+    if (came > 0) write_down({estimate.prompt_tokens, came / kBytesOfAToken + 1});
+    throw;
+  }
+}
+
+class RemoteChat : public VisualChat {
+ public:
+  RemoteChat(const RemoteModel& model, const RemoteCare& care) : model_(model), care_(care) {}
+
+  const std::string& model() const override { return model_.spec().text; }
+
+  VisualAnswer ask(const ChatTurn& turn, const AnswerOptions& options, const CancelToken& cancel,
+                   const AnswerSink& on_text) override {
+    using Clock = std::chrono::steady_clock;
+    const auto milliseconds = [](Clock::time_point from, Clock::time_point to) {
+      return std::chrono::duration<double, std::milli>(to - from).count();
+    };
+    const Clock::time_point start = Clock::now();
+    ChatRequest request = make_request(options);
+    request.messages = said_;
+    request.messages.push_back(make_message(model_, turn, options.detail));
+    const Clock::time_point sent = Clock::now();
+    Clock::time_point first = sent;
+    std::string came;
+    const TextSink watched = [&](std::string_view text) {
+      if (came.empty()) first = Clock::now();
+      came += text;
+      on_text(text);
+    };
+    ChatAnswer answer;
+    try {
+      answer = send_with_care(model_, request, care_, cancel, on_text ? watched : TextSink());
+    } catch (const Error&) {
+      if (!came.empty()) remember(request.messages.back(), came);
+      throw;
+    }
+    remember(request.messages.back(), answer.text);
+    const Clock::time_point end = Clock::now();
+    if (!on_text) first = end;
+    VisualAnswer result{.text = std::move(answer.text), .finish_reason = std::move(answer.finish_reason)};
+    result.prompt_tokens = answer.usage.prompt_tokens;
+    result.completion_tokens = answer.usage.completion_tokens;
+    result.vision_ms = milliseconds(start, sent);
+    result.prefill_ms = milliseconds(sent, first);
+    result.decode_ms = milliseconds(first, end);
+    return result;
+  }
+
+  void reset() override { said_.clear(); }
+
+ private:
+  void remember(const ChatMessage& question, const std::string& answer) {
+    said_.push_back(question);
+    said_.push_back({Role::assistant, {TextPart{answer}}});
+  }
+
+  const RemoteModel& model_;
+  const RemoteCare& care_;
+  std::vector<ChatMessage> said_;
+};
+
+}  // namespace
+
+ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail) {
+  ChatMessage message;
+  message.parts.push_back(TextPart{turn.text});
+  for (const std::string& input : turn.inputs) message.parts.push_back(make_part(model, input, detail));
+  return message;
+}
+
+ChatRequest make_request(const AnswerOptions& options) {
+  for (const auto& [given, name] : {std::pair(options.beams.value_or(1) != 1, "--beams"),
+                                    std::pair(options.min_length.value_or(0) != 0, "--min-length"),
+                                    std::pair(options.raw_prompt, "--raw-prompt")}) {
+    if (given) {
+      throw Error(ErrorCode::usage, message("remote models know no {}", name), message("leave the option out"));
+    }
+  }
+  ChatRequest request;
+  request.system = options.system;
+  if (options.max_tokens) request.max_tokens = *options.max_tokens;
+  request.temperature = options.temperature;
+  request.top_p = options.top_p;
+  request.top_k = options.top_k;
+  request.seed = options.seed;
+  request.repetition_penalty = options.repetition_penalty;
+  request.detail = options.detail;
+  if (options.schema) request.schema = AnswerSchema{"answer", *options.schema};
   return request;
 }
 
-OrderedJson describe_question(const RemoteModel& model, const RemoteQuestion& question) {
-  return describe(model.chat_request(make_chat_request(model, question), false));
+Departure departure_of(const RemoteModel& model, const ChatRequest& request, const SpendingAccount* account) {
+  Departure leaving{.host = Url(model.spec().base_url).host()};
+  leaving.text_bytes = static_cast<std::int64_t>(request.system.size());
+  for (const ChatMessage& message : request.messages) {
+    for (const Part& part : message.parts) {
+      if (const auto* text = std::get_if<TextPart>(&part)) {
+        leaving.text_bytes += static_cast<std::int64_t>(text->text.size());
+      } else if (const auto* picture = std::get_if<PicturePart>(&part)) {
+        ++leaving.pictures;
+        leaving.bytes += static_cast<std::int64_t>(picture->picture.file.size());
+      } else if (const auto* file = std::get_if<FilePart>(&part)) {
+        ++leaving.files;
+        std::error_code ignored;
+        const auto size = std::filesystem::file_size(file->path, ignored);
+        if (!ignored) leaving.bytes += static_cast<std::int64_t>(size);
+      } else {
+        ++leaving.addresses;
+      }
+    }
+  }
+  if (account) {
+    leaving.most_cost = account->cost(model.spec().text, estimate_usage(request));
+    leaving.currency = account->currency();
+  }
+  return leaving;
 }
 
-ChatAnswer ask_remote(const RemoteModel& model, const RemoteQuestion& question, const RemoteCare& care,
-                      const CancelToken& cancel, const TextSink& on_text) {
-  const ChatRequest request = make_chat_request(model, question);
-  // A file that is uploaded first stands in the request by its name alone: its answer is not kept.
-  bool by_content = true;
-  for (const Part& part : request.messages.back().parts)
-    by_content = by_content && !std::holds_alternative<FilePart>(part);
-  const bool keeps = care.cache && by_content;
+OrderedJson describe_request(const RemoteModel& model, const ChatRequest& request, bool stream) {
+  return describe(model.chat_request(request, stream));
+}
+
+ChatAnswer send_with_care(const RemoteModel& model, const ChatRequest& request, const RemoteCare& care,
+                          const CancelToken& cancel, const TextSink& on_text) {
+  const bool keeps = care.cache && is_by_content(request);
   const HttpRequest asked = keeps ? model.chat_request(request, false) : HttpRequest();
   if (keeps) {
     if (auto kept = care.cache->find(asked)) {
@@ -63,38 +212,31 @@ ChatAnswer ask_remote(const RemoteModel& model, const RemoteQuestion& question, 
       return *kept;
     }
   }
-  const std::string& name = model.spec().text;
-  const auto ask = [&] {
-    if (!care.account) return model.chat(request, cancel, on_text);
-    const auto reservation = care.account->reserve(name, estimate_usage(request));
+  if (care.on_departure) care.on_departure(departure_of(model, request, care.account));
+  ChatAnswer answer = care.account ? send_on_account(model, request, *care.account, cancel, on_text)
+                                   : model.chat(request, cancel, on_text);
+  if (keeps) {
     try {
-      ChatAnswer answer = model.chat(request, cancel, on_text);
-      care.account->record(name, answer.usage);
-      return answer;
-    } catch (const BrokenAnswer& broken) {  // what came is paid for, at least
-      Usage usage = broken.so_far().usage;
-      if (usage.prompt_tokens == 0)
-        usage = {estimate_usage(request).prompt_tokens, static_cast<std::int64_t>(broken.so_far().text.size())};
-      care.account->record(name, usage);
-      throw;
+      care.cache->store(asked, answer);
+    } catch (const Error& error) {
+      log_warning(error.message());
     }
-  };
-  const ChatAnswer answer = ask();
-  if (keeps) care.cache->store(asked, answer);
+  }
   return answer;
 }
 
 std::vector<FailedInput> ask_remote_of_each(
-    const RemoteModel& model, std::span<const std::string> pictures, const RemoteQuestion& question,
-    const RemoteCare& care, const CancelToken& cancel,
+    const RemoteModel& model, std::span<const std::string> pictures, const std::string& text,
+    const AnswerOptions& options, const RemoteCare& care, const CancelToken& cancel,
     const std::function<void(std::size_t picture, const ChatAnswer&)>& on_answer) {
+  const ChatRequest common = make_request(options);
   std::mutex mutex;
   std::map<std::size_t, FailedInput> failed;
   run_at_once(pictures.size(), kAtOnce, cancel, [&](std::size_t index) {
-    RemoteQuestion mine = question;
-    mine.inputs = {pictures[index]};
     try {
-      const ChatAnswer answer = ask_remote(model, mine, care, cancel);
+      ChatRequest request = common;
+      request.messages = {make_message(model, {{pictures[index]}, text}, options.detail)};
+      const ChatAnswer answer = send_with_care(model, request, care, cancel);
       const std::lock_guard lock(mutex);
       on_answer(index, answer);
     } catch (const Error& error) {
@@ -107,6 +249,10 @@ std::vector<FailedInput> ask_remote_of_each(
   in_order.reserve(failed.size());
   for (auto& [index, input] : failed) in_order.push_back(std::move(input));
   return in_order;
+}
+
+std::unique_ptr<VisualChat> make_remote_chat(const RemoteModel& model, const RemoteCare& care) {
+  return std::make_unique<RemoteChat>(model, care);
 }
 
 std::string caption_prompt(const std::string& language) {

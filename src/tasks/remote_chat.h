@@ -1,9 +1,9 @@
-// Questions and captions through a remote model, with the care that people's pictures and money need.
+// Talking with a remote model, with the care that people's pictures and money need.
 #pragma once
 
 #include <filesystem>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,40 +14,56 @@
 #include "providers/remote_model.h"
 #include "providers/spending.h"
 #include "tasks/failed_input.h"
+#include "tasks/visual_chat.h"
 
 namespace gaze {
 
-// What is asked about, and the words.
-struct RemoteQuestion {
-  std::vector<std::string> inputs;  // files, and http(s) addresses that the service fetches
-  std::string text;
-  ChatRequest options;  // its messages are made here
+// What is about to leave the machine.
+struct Departure {
+  std::string host;
+  int pictures = 0, files = 0, addresses = 0;
+  std::int64_t bytes = 0;           // of pictures and files
+  std::int64_t text_bytes = 0;      // of all words
+  std::optional<double> most_cost;  // nothing where the price is not known
+  std::string currency;
 };
 
-// Where answers are kept and spending is written down; nothing where the person wants neither.
+// Where answers are kept and spending is written down, and who is told before something is sent (from the thread that
+// sends); nothing where the person wants none.
 struct RemoteCare {
   const AnswerCache* cache = nullptr;
   SpendingAccount* account = nullptr;
+  std::function<void(const Departure&)> on_departure;
 };
 
-// The request with its pictures ready to leave: upright, scaled, without metadata. Errors: not_found, bad_image, usage.
-ChatRequest make_chat_request(const RemoteModel& model, const RemoteQuestion& question);
+// A question's message, its pictures ready to leave: upright, scaled, without metadata.
+// Errors: not_found, bad_image, image_too_large, limit_exceeded.
+ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail);
 
-// `--dry-run`: {"method","url","headers","body"}, key masked; nothing leaves the machine.
-OrderedJson describe_question(const RemoteModel& model, const RemoteQuestion& question);
+// A request without messages. Errors: usage (options that no service knows: beams, raw prompts).
+ChatRequest make_request(const AnswerOptions& options);
 
-// Asks, through the cache and within the spending cap. Streams to `on_text` where there is one (a kept answer in one
+// What sending it would take out of this machine, and may cost by `account`'s table (nullptr: not known).
+Departure departure_of(const RemoteModel& model, const ChatRequest& request, const SpendingAccount* account);
+
+// `--dry-run`: {"method","url","headers","body"} of exactly what `send_with_care` would send, key masked.
+OrderedJson describe_request(const RemoteModel& model, const ChatRequest& request, bool stream);
+
+// Sends through the cache and within the spending cap. Streams to `on_text` where there is one (a kept answer in one
 // piece). Errors: as RemoteModel::chat and SpendingAccount::reserve.
-ChatAnswer ask_remote(const RemoteModel& model, const RemoteQuestion& question, const RemoteCare& care,
-                      const CancelToken& cancel, const TextSink& on_text = {});
+ChatAnswer send_with_care(const RemoteModel& model, const ChatRequest& request, const RemoteCare& care,
+                          const CancelToken& cancel, const TextSink& on_text = {});
 
 // The same question about many pictures, eight at once. `on_answer` is called from several threads, one at a time, as
 // answers come; `failed` of what could not be done is in the pictures' order. Errors that would befall every picture
 // end the run: unauthorized, model_not_found, limit_exceeded, cancelled.
 std::vector<FailedInput> ask_remote_of_each(
-    const RemoteModel& model, std::span<const std::string> pictures, const RemoteQuestion& question,
-    const RemoteCare& care, const CancelToken& cancel,
+    const RemoteModel& model, std::span<const std::string> pictures, const std::string& text,
+    const AnswerOptions& options, const RemoteCare& care, const CancelToken& cancel,
     const std::function<void(std::size_t picture, const ChatAnswer&)>& on_answer);
+
+// A conversation with `model`; both references outlive it.
+std::unique_ptr<VisualChat> make_remote_chat(const RemoteModel& model, const RemoteCare& care);
 
 // What to ask for a caption, in the person's language ("en" or "zh").
 std::string caption_prompt(const std::string& language);

@@ -29,7 +29,6 @@ class RemoteChatTest : public testing::Test {
       pictures_.push_back((folder_ / (std::to_string(i) + ".jpg")).string());
       write_file_atomically(pictures_.back(), encode_jpeg(image, 90));
     }
-    question_.text = "?";
   }
   ~RemoteChatTest() override { std::filesystem::remove_all(folder_); }
 
@@ -38,14 +37,14 @@ class RemoteChatTest : public testing::Test {
   const std::filesystem::path folder_ =
       std::filesystem::temp_directory_path() / ("gaze-remote-chat-" + std::to_string(::getpid()));
   std::vector<std::string> pictures_;
-  RemoteQuestion question_;
   const OpenAiModel model_{
       {Service::openai, "gpt-4o", service_.url("/v1"), "openai:gpt-4o"}, Secret(kTestKey), {{}, quick_retries()}};
 };
 
 TEST_F(RemoteChatTest, ShowsWhatWouldBeSentAndSendsNothing) {
-  question_.inputs = {pictures_[0], "https://example.org/cat.jpg"};
-  const auto shown = describe_question(model_, question_);
+  ChatRequest request = make_request({});
+  request.messages = {make_message(model_, {{pictures_[0], "https://example.org/cat.jpg"}, "?"}, "")};
+  const auto shown = describe_request(model_, request, false);
   EXPECT_EQ(shown["headers"]["Authorization"], "Bearer ***");
   EXPECT_THAT(shown["body"]["messages"][0]["content"][1]["image_url"]["url"].get<std::string>(),
               HasSubstr("data:image/jpeg;base64,"));
@@ -58,20 +57,27 @@ TEST_F(RemoteChatTest, AsksOnceAndPaysOnce) {
   std::ofstream(folder_ / "prices.json")
       << R"({"caps":{"month":0.1},"prices":{"openai:gpt-4o":{"input":1000,"output":1}}})";
   SpendingAccount account(PriceTable::load(folder_ / "prices.json"), folder_ / "spending.jsonl");
-  question_.inputs = {pictures_[0]};
-  question_.options.max_tokens = 10;
+  std::vector<Departure> departures;
+  const RemoteCare care{&cache, &account, [&](const Departure& leaving) { departures.push_back(leaving); }};
+  const AnswerOptions options{.max_tokens = 10};
   EXPECT_EQ(error_of([&] {
-              ask_remote(model_, question_, {&cache, &account}, cancel_);
+              make_remote_chat(model_, care)->ask({{pictures_[0]}, "?"}, options, cancel_, {});
             }).code(),
             ErrorCode::limit_exceeded);
-  question_.inputs.clear();
+  departures.clear();
   std::string streamed;
   for (int i = 0; i < 2; ++i) {
     streamed.clear();
-    const ChatAnswer answer =
-        ask_remote(model_, question_, {&cache, &account}, cancel_, [&](std::string_view text) { streamed += text; });
+    const VisualAnswer answer =
+        make_remote_chat(model_, care)->ask({{}, "?"}, options, cancel_, [&](std::string_view text) {
+          streamed += text;
+        });
     EXPECT_EQ(answer.text, streamed);
   }
+  ASSERT_EQ(departures.size(), 1u);
+  EXPECT_EQ(departures[0].host, "127.0.0.1");
+  EXPECT_EQ(departures[0].text_bytes, 1);
+  EXPECT_NEAR(departures[0].most_cost.value(), 0.00101, 1e-9);
   EXPECT_EQ(service_.requests().size(), 1u);
   EXPECT_NEAR(account.spent(std::time(nullptr)).month, 0.017007, 1e-6);  // 17 tokens in, 7 out
 }
@@ -81,7 +87,7 @@ TEST_F(RemoteChatTest, AsksOfManyAndNamesTheBrokenOnes) {
   std::filesystem::remove(pictures_[7]);
   std::set<std::size_t> answered;
   const auto failed =
-      ask_remote_of_each(model_, pictures_, question_, {}, cancel_, [&](std::size_t index, const ChatAnswer& answer) {
+      ask_remote_of_each(model_, pictures_, "?", {}, {}, cancel_, [&](std::size_t index, const ChatAnswer& answer) {
         answered.insert(index);
         EXPECT_FALSE(answer.text.empty());
       });
@@ -92,9 +98,45 @@ TEST_F(RemoteChatTest, AsksOfManyAndNamesTheBrokenOnes) {
   EXPECT_EQ(failed[1].code, ErrorCode::not_found);
   service_.misbehave({{"path", "/v1"}, {"status", 401}, {"times", 100}});
   EXPECT_EQ(error_of([&] {
-              ask_remote_of_each(model_, pictures_, question_, {}, cancel_, [](std::size_t, const ChatAnswer&) {});
+              ask_remote_of_each(model_, pictures_, "?", {}, {}, cancel_, [](std::size_t, const ChatAnswer&) {});
             }).code(),
             ErrorCode::unauthorized);
+}
+
+TEST_F(RemoteChatTest, RemembersWhatWasSaidAndTakesBackWhatFailed) {
+  const RemoteCare care;
+  const auto chat = make_remote_chat(model_, care);
+  chat->ask({{pictures_[0]}, "one"}, {}, cancel_, {});
+  service_.misbehave({{"path", "/v1"}, {"status", 400}});
+  EXPECT_EQ(error_of([&] { chat->ask({{}, "two"}, {}, cancel_, {}); }).code(), ErrorCode::usage);
+  std::string came;
+  CancelToken stop;
+  service_.misbehave({{"path", "/v1"}, {"split", {600}}, {"pause", 0.05}});
+  EXPECT_EQ(error_of([&] {
+              chat->ask({{}, "three"}, {}, stop, [&](std::string_view text) {
+                came += text;
+                stop.cancel();
+              });
+            }).code(),
+            ErrorCode::cancelled);
+  service_.requests();
+  chat->ask({{}, "four"}, {}, cancel_, {});
+  const Json messages = TestService::body_of(service_.requests().at(0)).at("messages");
+  ASSERT_EQ(messages.size(), 5u);
+  EXPECT_EQ(messages[0]["content"][0]["text"], "one");
+  EXPECT_EQ(messages[2]["content"], "three");
+  EXPECT_EQ(messages[3]["content"], came);
+  EXPECT_EQ(messages[4]["content"], "four");
+  chat->reset();
+  chat->ask({{}, "five"}, {}, cancel_, {});
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0)).at("messages").size(), 1u);
+}
+
+TEST_F(RemoteChatTest, RefusesWhatNoServiceKnows) {
+  for (const AnswerOptions& options :
+       {AnswerOptions{.beams = 3}, AnswerOptions{.min_length = 2}, AnswerOptions{.raw_prompt = true}}) {
+    EXPECT_EQ(error_of([&] { make_request(options); }).code(), ErrorCode::usage);
+  }
 }
 
 }  // namespace

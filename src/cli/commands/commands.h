@@ -6,6 +6,7 @@
 namespace gaze::cli {
 
 Command match_command();
+Command ask_command();
 Command embed_command();
 Command tokenize_command();
 Command preprocess_command();

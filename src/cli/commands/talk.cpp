@@ -1,0 +1,107 @@
+#include "cli/commands/talk.h"
+
+#include <type_traits>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/message.h"
+#include "cli/commands/common.h"
+
+namespace gaze::cli {
+namespace {
+
+constexpr std::int64_t kMostTokens = 1'000'000;
+
+template <class Value>
+void take(const Settings& settings, const std::string& name, std::optional<Value>& value) {
+  if (!settings.given(name)) return;
+  if constexpr (std::is_floating_point_v<Value>) {
+    value = settings.real(name);
+  } else {
+    value = static_cast<Value>(settings.integer(name));
+  }
+}
+
+OrderedJson read_schema(const std::filesystem::path& path) {
+  const Json schema = read_json_file(path);
+  if (!schema.is_object()) {
+    throw Error(ErrorCode::invalid_json, message("{}: not a JSON schema", display(path)),
+                message("for example {}", R"({"type":"object","properties":{"animals":{"type":"integer"}}})"));
+  }
+  return OrderedJson::parse(read_text_file(path, limits().json_file_bytes));  // its fields in the order of the file
+}
+
+[[noreturn]] void throw_no_model() {
+  throw Error(ErrorCode::model_not_found, message("no model that answers questions is installed"),
+              message("name a remote one (--model openai:gpt-4o with OPENAI_API_KEY, gemini:gemini-2.5-flash with "
+                      "GEMINI_API_KEY, or http://host:8000/v1#name), here or as [ask] model = … in config.toml"));
+}
+
+}  // namespace
+
+std::vector<Option> answer_options() {
+  Option detail = choice("detail", {"auto", "low", "high", "original"},
+                         message("how closely a remote model looks at pictures; low is cheap"), "");
+  return {integer("max-tokens", "N", message("longest answer; remote models: 500 without it"), "", 1, kMostTokens),
+          integer("beams", "N", message("beams of the search; local models"), "", 1, 1000),
+          integer("min-length", "N", message("shortest answer in tokens; local models"), "", 0, kMostTokens),
+          real("temperature", "X", message("0: the most likely words; higher: more varied"), "", 0, 2),
+          real("top-p", "X", message("sample among the likeliest tokens of this probability together"), "", 0, 1),
+          integer("top-k", "N", message("sample among this many tokens"), "", 1, kMostTokens),
+          integer("seed", "N", message("seed of the sampling"), "", 0),
+          real("repetition-penalty", "X", message("above 1: repeat less"), "", 0.01, 100),
+          text("system", "TEXT", message("what the model should know or be before the first question")),
+          flag("raw-prompt", message("the text is the whole prompt with the model's own tokens; local models")),
+          std::move(detail),
+          file("json-schema", "FILE", message("the answer is JSON of the schema in this file; remote models")),
+          no_exif_rotation_option()};
+}
+
+AnswerOptions answer_options_of(const Settings& settings) {
+  AnswerOptions options;
+  take(settings, "max-tokens", options.max_tokens);
+  take(settings, "beams", options.beams);
+  take(settings, "min-length", options.min_length);
+  take(settings, "temperature", options.temperature);
+  take(settings, "top-p", options.top_p);
+  take(settings, "top-k", options.top_k);
+  take(settings, "seed", options.seed);
+  take(settings, "repetition-penalty", options.repetition_penalty);
+  options.system = settings.text("system");
+  options.raw_prompt = settings.flag("raw-prompt");
+  options.exif_rotation = !settings.flag("no-exif-rotation");
+  options.detail = settings.text("detail");
+  if (settings.given("json-schema")) options.schema = read_schema(settings.text("json-schema"));
+  return options;
+}
+
+Talk open_talk(const Invocation& invocation, bool keep_answers) {
+  const std::string name = invocation.settings.text("model");
+  Talk talk;
+  if (is_remote_model(name)) {
+    talk.remote = std::make_unique<RemoteAccess>(name, keep_answers);
+    talk.chat = make_remote_chat(talk.remote->model(), talk.remote->care());
+    return talk;
+  }
+  if (name.empty()) throw_no_model();
+  const ModelEntry entry = ModelStore(invocation.folders.models()).find(name);
+  throw Error(ErrorCode::unsupported_model, message("{} cannot answer questions", entry.name),
+              message("see what models can do: gaze models"));
+}
+
+StreamedText::~StreamedText() {
+  if (open_line_) output_.line("");
+}
+
+void StreamedText::add(std::string_view text) {
+  if (text.empty()) return;
+  std::string clean(text);
+  for (char& c : clean) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) c = ' ';
+  }
+  output_.piece(clean);
+  open_line_ = clean.back() != '\n';
+}
+
+}  // namespace gaze::cli

@@ -1,0 +1,36 @@
+// A remote model with what a task needs around it, and the note about what leaves the machine.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "tasks/remote_chat.h"
+
+namespace gaze {
+
+// Safe to share between threads. Not movable: the care refers to what stands here.
+class RemoteAccess {
+ public:
+  // `model`: as is_remote_model takes it. `calls`: how many the command will make, for the note.
+  // Errors: usage, invalid_json (the table of prices), unauthorized (the file of keys).
+  RemoteAccess(const std::string& model, bool keep_answers, std::size_t calls = 1);
+  RemoteAccess(const RemoteAccess&) = delete;
+  RemoteAccess& operator=(const RemoteAccess&) = delete;
+
+  const RemoteModel& model() const { return *model_; }
+  const RemoteCare& care() const { return care_; }
+  const SpendingAccount& account() const { return account_; }
+
+ private:
+  std::unique_ptr<RemoteModel> model_;
+  AnswerCache cache_;
+  SpendingAccount account_;
+  std::once_flag said_;
+  RemoteCare care_;
+};
+
+// "to api.openai.com: 1 picture without its metadata (182.3 KiB), 35 bytes of text; costs at most 0.0061 USD"
+std::string departure_text(const Departure& leaving, std::size_t calls = 1);
+
+}  // namespace gaze
