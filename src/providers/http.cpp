@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -271,14 +272,16 @@ struct HttpClient::Impl {
     idle.push_back(std::move(connection));
   }
 
-  HttpResponse transfer(Connection& connection, const HttpRequest& request, const CancelToken& cancel,
-                        const BodySink& sink);
+  // `secrets`: what must not be seen of the address.
+  HttpResponse transfer(Connection& connection, const HttpRequest& request, std::span<const Secret> secrets,
+                        const CancelToken& cancel, const BodySink& sink);
 };
 
-HttpResponse HttpClient::Impl::transfer(Connection& connection, const HttpRequest& request, const CancelToken& cancel,
+HttpResponse HttpClient::Impl::transfer(Connection& connection, const HttpRequest& request,
+                                        std::span<const Secret> secrets, const CancelToken& cancel,
                                         const BodySink& sink) {
   const Url url(request.url);
-  log_detail(request.method + " " + url.for_people());
+  log_detail(request.method + " " + redact(url.for_people(), secrets));
   Transfer transfer{request, sink, BodyReader(request.body), {}};
   transfer.response.url = url.text();
   char detail[CURL_ERROR_SIZE] = "";
@@ -363,10 +366,11 @@ HttpClient::~HttpClient() = default;
 HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink) {
   cancel.check();
   auto connection = impl_->take();
+  const std::vector<Secret> secrets = request.secrets();  // we may be sent on to an address with the key in it
   const HttpRequest* asked = &request;
   HttpRequest redirected;
   for (int redirect = 0; redirect <= kMostRedirects; ++redirect) {
-    HttpResponse response = impl_->transfer(*connection, *asked, cancel, sink);  // a failed connection is not reused
+    HttpResponse response = impl_->transfer(*connection, *asked, secrets, cancel, sink);  // a failed one is not reused
     const std::string location = response.header("location");
     const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
                        response.status == 307 || response.status == 308;
@@ -382,12 +386,13 @@ HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& can
     const Url from(redirected.url);
     const Url to = from.resolve(location);
     if (from.scheme() == "https" && to.scheme() == "http") {
-      throw Error(ErrorCode::network,
-                  message("{}: sent us on to the unprotected address {}", from.host(), to.for_people()));
+      throw Error(ErrorCode::network, message("{}: sent us on to the unprotected address {}", from.host(),
+                                              redact(to.for_people(), secrets)));
     }
     if (to.origin() != from.origin()) {
       if (request.redirects == Redirects::same_origin) {
-        throw Error(ErrorCode::network, message("{}: sent us on to another host, {}", from.host(), to.host()),
+        throw Error(ErrorCode::network,
+                    message("{}: sent us on to another host, {}", from.host(), redact(to.host(), secrets)),
                     message("nothing was sent there; if that is right, give that address yourself"));
       }
       std::erase_if(redirected.headers, [](const HttpHeader& header) { return !header.secret.empty(); });

@@ -22,6 +22,9 @@ RemoteAccess::RemoteAccess(const std::string& model, bool keep_answers, std::siz
       account_(PriceTable::load(PriceTable::default_path()), SpendingAccount::default_ledger()) {
   if (keep_answers) care_.cache = &cache_;
   care_.account = &account_;
+  care_.on_kept_answer = [this] {
+    std::call_once(said_kept_, [] { log_note(message("a kept answer: nothing was sent (--no-cache asks again)")); });
+  };
   if (Url(model_->spec().base_url).is_loopback()) return;  // nothing leaves the machine
   care_.on_departure = [this, calls](const Departure& leaving) {
     std::call_once(said_, [&] { log_note(departure_text(leaving, calls)); });

@@ -26,7 +26,7 @@ class RemoteAccess {
   std::unique_ptr<RemoteModel> model_;
   AnswerCache cache_;
   SpendingAccount account_;
-  std::once_flag said_;
+  std::once_flag said_, said_kept_;
   RemoteCare care_;
 };
 

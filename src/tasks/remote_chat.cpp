@@ -118,7 +118,6 @@ class RemoteChat : public VisualChat {
     }
     remember(request.messages.back(), answer.text);
     const Clock::time_point end = Clock::now();
-    if (!on_text) first = end;
     VisualAnswer result{.text = std::move(answer.text), .finish_reason = std::move(answer.finish_reason)};
     result.prompt_tokens = answer.usage.prompt_tokens;
     result.completion_tokens = answer.usage.completion_tokens;
@@ -208,6 +207,7 @@ ChatAnswer send_with_care(const RemoteModel& model, const ChatRequest& request, 
   const HttpRequest asked = keeps ? model.chat_request(request, false) : HttpRequest();
   if (keeps) {
     if (auto kept = care.cache->find(asked)) {
+      if (care.on_kept_answer) care.on_kept_answer();
       if (on_text) on_text(kept->text);
       return *kept;
     }

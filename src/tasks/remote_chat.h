@@ -28,12 +28,13 @@ struct Departure {
   std::string currency;
 };
 
-// Where answers are kept and spending is written down, and who is told before something is sent (from the thread that
-// sends); nothing where the person wants none.
+// Where answers are kept and spending is written down, and who is told (from the thread that works) before something is
+// sent or that a kept answer made it needless; nothing where the person wants none.
 struct RemoteCare {
   const AnswerCache* cache = nullptr;
   SpendingAccount* account = nullptr;
   std::function<void(const Departure&)> on_departure;
+  std::function<void()> on_kept_answer;
 };
 
 // A question's message, its pictures ready to leave: upright, scaled, without metadata.
