@@ -3,6 +3,7 @@
 // "scan": ROWS vectors of 512 dimensions in memory. "library": PICTURES in a library on disk, by this process (warm)
 // and by one that begins (open: the library, its scan file, one search). Medians of alternating runs.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -12,12 +13,11 @@
 #include <string>
 #include <vector>
 
-#include <omp.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/threads.h"
+#include "base/parallel.h"
 #include "catalog/library.h"
 #include "catalog/vector_search.h"
 #include "index/exact_search.h"
@@ -79,17 +79,15 @@ double median(std::vector<double> values) {
 
 // Every byte once, on all compute threads.
 std::uint64_t read_once(const std::int8_t* bytes, std::int64_t count) {
-  std::uint64_t total = 0;
-#pragma omp parallel for num_threads(compute_threads()) schedule(dynamic) reduction(+ : total)
-  for (std::int64_t begin = 0; begin < count; begin += 1 << 20) {
-    const auto* words = reinterpret_cast<const std::uint64_t*>(bytes + begin);
-    const std::int64_t end = std::min<std::int64_t>(1 << 20, count - begin) / 8;
+  std::atomic<std::uint64_t> total = 0;
+  parallel_ranges(count / 64, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+    const auto* words = reinterpret_cast<const std::uint64_t*>(bytes);
     std::uint64_t sum[8] = {};
-    for (std::int64_t i = 0; i + 8 <= end; i += 8) {
+    for (std::int64_t i = begin * 8; i < end * 8; i += 8) {
       for (int j = 0; j < 8; ++j) sum[j] += words[i + j];
     }
     for (const std::uint64_t one : sum) total += one;
-  }
+  });
   return total;
 }
 

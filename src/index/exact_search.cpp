@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include <omp.h>
+#include <mutex>
 
 #include "base/check.h"
-#include "base/threads.h"
+#include "base/parallel.h"
 #include "index/inner_product.h"
 #include "index/scan_kernel.h"
 
@@ -76,17 +75,13 @@ class Largest {
 
 // Fills `upper` with the most that each row's score can be; returns what the top_k-th best score is at least.
 float scan(const VectorCodes& index, const ScanQuery& query, std::int64_t top_k, std::vector<float>& upper) {
-  const std::int64_t rows = index.size();
-  const std::int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
-  std::vector<float> best;  // the threads' largest lower bounds together
-#pragma omp parallel num_threads(static_cast <int>(std::min <std::int64_t>(compute_threads(), blocks)))
-  {
+  std::vector<float> best;  // the stretches' largest lower bounds together
+  std::mutex mutex;
+  parallel_ranges(index.size(), kBlockRows, [&](std::int64_t first, std::int64_t last) {
     Largest lower(top_k);
     std::vector<std::int32_t> sums(kBlockRows);
-#pragma omp for schedule(dynamic) nowait
-    for (std::int64_t block = 0; block < blocks; ++block) {
-      const std::int64_t begin = block * kBlockRows;
-      const std::int64_t count = std::min(kBlockRows, rows - begin);
+    for (std::int64_t begin = first; begin < last; begin += kBlockRows) {
+      const std::int64_t count = std::min(kBlockRows, last - begin);
       scan_rows(query.codes.data(), index.row(begin), index.stride(), count, sums.data());
       for (std::int64_t i = 0; i < count; ++i) {
         const auto at = static_cast<std::size_t>(begin + i);
@@ -96,9 +91,9 @@ float scan(const VectorCodes& index, const ScanQuery& query, std::int64_t top_k,
         lower.see(estimate - bound);
       }
     }
-#pragma omp critical
+    const std::lock_guard lock(mutex);
     best.insert(best.end(), lower.values().begin(), lower.values().end());
-  }
+  });
   if (std::ssize(best) < top_k) return -std::numeric_limits<float>::infinity();
   std::nth_element(best.begin(), best.begin() + (top_k - 1), best.end(), std::greater<>());
   return best[static_cast<std::size_t>(top_k - 1)];

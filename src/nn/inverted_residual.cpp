@@ -48,7 +48,7 @@ std::int64_t same_padding_before(std::int64_t size, int kernel, int stride) {
   return std::max<std::int64_t>((outputs - 1) * stride + kernel - size, 0) / 2;
 }
 
-InvertedResidual::InvertedResidual(const InvertedResidualWeights& weights, Precision precision)
+InvertedResidual::InvertedResidual(const InvertedResidualWeights& weights, DType dtype)
     : in_(weights.expand_weight.defined() ? weights.expand_weight.size(1) : weights.depthwise_weight.size(0)),
       middle_(weights.depthwise_weight.size(0)),
       kernel_(static_cast<int>(weights.depthwise_weight.size(1))),
@@ -56,10 +56,10 @@ InvertedResidual::InvertedResidual(const InvertedResidualWeights& weights, Preci
       residual_(weights.stride == 1 && weights.project_weight.size(0) == in_),
       depthwise_weight_(taps_first(weights.depthwise_weight)),
       depthwise_bias_(weights.depthwise_bias.to_f32()),
-      project_(weights.project_weight, weights.project_bias, /*relu6=*/false, precision) {
+      project_(weights.project_weight, weights.project_bias, /*relu6=*/false, dtype) {
   GAZE_CHECK(kernel_ <= kLargestKernel && weights.depthwise_weight.size(2) == kernel_);
   if (weights.expand_weight.defined()) {
-    expand_.emplace(weights.expand_weight, weights.expand_bias, /*relu6=*/true, precision);
+    expand_.emplace(weights.expand_weight, weights.expand_bias, /*relu6=*/true, dtype);
   }
 }
 

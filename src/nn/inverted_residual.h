@@ -21,7 +21,7 @@ struct InvertedResidualWeights {
 // Immutable after construction; safe to share between threads.
 class InvertedResidual {
  public:
-  InvertedResidual(const InvertedResidualWeights& weights, Precision precision);
+  InvertedResidual(const InvertedResidualWeights& weights, DType dtype);  // dtype: as Pointwise's
 
   std::int64_t in_channels() const { return in_; }
   std::int64_t out_channels() const { return project_.out_channels(); }

@@ -32,8 +32,10 @@ Tensor WeightScope::f32(std::string_view name) const {
 
 DType WeightScope::activation_dtype() const {
   if (precision_ == Precision::f32) return DType::f32;
-  // int8 reads its activations once more to quantise them: half the bytes, where narrowing costs nothing.
-  return precision_ == Precision::bf16 || cpu_features().avx512_bf16 ? DType::bf16 : DType::f32;
+  // Narrow where products take them so, or read them once more to quantise them and narrowing costs nothing.
+  const CpuFeatures& cpu = cpu_features();
+  if (precision_ == Precision::int8) return cpu.avx512_bf16 ? DType::bf16 : DType::f32;
+  return cpu.amx || cpu.fast_bf16_pairs ? DType::bf16 : DType::f32;
 }
 
 }  // namespace gaze

@@ -8,8 +8,8 @@
 #include <hwy/foreach_target.h>
 // Highway compiles this file once for every instruction set.
 
+#include "base/parallel.h"
 #include "ops/attention_task.h"
-#include "ops/parallel.h"
 #include "ops/scratch.h"
 #include "ops/simd-inl.h"
 

@@ -7,7 +7,7 @@
 
 #include <hwy/foreach_target.h>
 
-#include "ops/parallel.h"
+#include "base/parallel.h"
 #include "ops/scratch.h"
 #include "ops/simd-inl.h"
 

@@ -7,11 +7,11 @@ namespace gaze {
 
 struct CpuFeatures {
   bool avx2 = false;
-  bool avx512 = false;       // F, BW, VL, DQ
-  bool avx512_vnni = false;  // int8 dot products
-  bool avx512_bf16 = false;  // bf16 dot products
-  bool amx = false;          // tiles of int8 and bf16, and the kernel lets us use them
-  bool fast_bf16 = false;    // bf16 products are faster than f32 ones
+  bool avx512 = false;           // F, BW, VL, DQ
+  bool avx512_vnni = false;      // int8 dot products
+  bool avx512_bf16 = false;      // bf16 dot products
+  bool amx = false;              // tiles of int8 and bf16, and the kernel lets us use them
+  bool fast_bf16_pairs = false;  // AVX-512's bf16 dot products are faster than f32 products
 };
 
 // Thread-safe. oneDNN's own limit (ONEDNN_MAX_CPU_ISA) is respected: what is off there is off here.

@@ -2,274 +2,74 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
-#include <shared_mutex>
-#include <vector>
+#include <tuple>
+#include <variant>
 
-#include <oneapi/dnnl/dnnl.hpp>
-
-#include "ops/elementwise.h"
+#include "ops/gemm.h"
 #include "ops/isa.h"
-#include "ops/parallel.h"
-#include "ops/quantize.h"
-#include "ops/scratch.h"
+#include "ops/onednn_matmul.h"
 
 namespace gaze {
 namespace {
 
-using Memory = dnnl::memory;
-using Type = Memory::data_type;
-using Tag = Memory::format_tag;
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
-// One a thread: streams are not shared.
-dnnl::stream& stream() {
-  static thread_local dnnl::stream mine(engine());
-  return mine;
-}
-
-Type to_dnnl(DType type) {
-  switch (type) {
-    case DType::f32:
-      return Type::f32;
-    case DType::bf16:
-      return Type::bf16;
-    case DType::i8:
-      return Type::s8;
-    default:
-      GAZE_CHECK(type == DType::u8);
-      return Type::u8;
-  }
-}
-
-// Matrices have a leading extent of one: only so does oneDNN 2.6 fuse a factor a row into its fast kernels.
-Memory::desc matrix(std::int64_t rows, std::int64_t columns, Type type, Tag tag = Tag::abc) {
-  return {{1, rows, columns}, type, tag};
-}
-
-Memory view(const Memory::desc& description, const Tensor& tensor) {
-  return {description, engine(), const_cast<std::byte*>(tensor.raw())};
-}
-
-void append(dnnl::post_ops& steps, Activation activation) {
-  using dnnl::algorithm;
-  switch (activation) {
-    case Activation::none:
-      return;
-    case Activation::gelu:
-      return steps.append_eltwise(1, algorithm::eltwise_gelu_erf, 0, 0);
-    case Activation::gelu_tanh:
-      return steps.append_eltwise(1, algorithm::eltwise_gelu_tanh, 0, 0);
-    case Activation::quick_gelu:
-      return steps.append_eltwise(1, algorithm::eltwise_swish, 1.702f, 0);
-    case Activation::silu:
-      return steps.append_eltwise(1, algorithm::eltwise_swish, 1, 0);
-    case Activation::relu:
-      return steps.append_eltwise(1, algorithm::eltwise_relu, 0, 0);
-    case Activation::relu6:
-      return steps.append_eltwise(1, algorithm::eltwise_clip, 0, 6);
-    case Activation::tanh:
-      return steps.append_eltwise(1, algorithm::eltwise_tanh, 0, 0);
-  }
-}
-
-// Without VNNI, pairs of u8 · s8 products are summed in 16 bits: seven bits of weight keep them from saturating.
-int weight_limit() {
-  return cpu_features().avx512_vnni ? 127 : 63;
-}
-
 thread_local MatmulTrace* trace = nullptr;
 
-constexpr std::int64_t kTypicalRows = 256;       // for which the weights' layout is chosen
-constexpr std::size_t kMostPreparedShapes = 64;  // a prepared shape is small; texts have many lengths
+using Engine = std::variant<PackedGemm, OnednnMatmul>;
+
+// Our own product wherever it has the instructions that the CPU is fastest with.
+Engine make_engine(const Tensor& weight, const Tensor& bias, const MatmulOptions& options) {
+  const CpuFeatures& cpu = cpu_features();
+  const auto own = [&](GemmKind kind) {
+    return Engine(std::in_place_type<PackedGemm>, weight, bias, kind, options.activation);
+  };
+  if (options.precision == Precision::f32) return own(GemmKind::f32);
+  if (!cpu.amx) {
+    if (options.precision == Precision::int8 && is_available(GemmKind::int8)) return own(GemmKind::int8);
+    if (options.precision == Precision::bf16) {
+      return own(cpu.fast_bf16_pairs && is_available(GemmKind::bf16_pairs) ? GemmKind::bf16_pairs : GemmKind::bf16);
+    }
+  }
+  return Engine(std::in_place_type<OnednnMatmul>, weight, bias, options);
+}
 
 }  // namespace
 
 struct MatmulTrace::Product {
-  const PackedMatmul::Implementation* matmul;
-  std::int64_t rows;
+  const void* weights;  // whose they are: products with the same weights are prepared once
+  std::int64_t rows, in, out;
+  Precision precision;
+};
+
+struct MatmulTrace::Limit {
+  std::map<const void*, OnednnMatmul> matmuls;
+  Tensor input, output;  // bytes, as many as the largest product needs
 };
 
 class PackedMatmul::Implementation {
  public:
   Implementation(const Tensor& weight, const Tensor& bias, const MatmulOptions& options)
-      : out_(weight.size(0)),
-        in_(weight.size(1)),
-        precision_(resolve(options.precision)),
-        activation_(options.activation) {
-    GAZE_CHECK(weight.shape().rank() == 2);
-    GAZE_CHECK(!bias.defined() || bias.elements() == out_);
-    if (bias.defined()) bias_ = bias.to_f32();
-    const bool direct = weight.dtype() == DType::f32 && reinterpret_cast<std::uintptr_t>(weight.raw()) % 4 == 0;
-    const Tensor wide = direct ? weight : weight.to_f32();
-    if (precision_ == Precision::int8) {
-      pack_int8(wide);
-    } else {
-      pack(wide, precision_ == Precision::bf16 ? Type::bf16 : Type::f32);
-    }
-  }
+      : precision_(resolve(options.precision)), engine_(make_engine(weight, bias, {precision_, options.activation})) {}
 
-  std::int64_t in() const { return in_; }
-  std::int64_t out() const { return out_; }
   Precision precision() const { return precision_; }
-  DType input_dtype() const { return precision_ == Precision::bf16 ? DType::bf16 : DType::f32; }
+
+  template <class Read>
+  auto with_engine(const Read& read) const {
+    return std::visit(read, engine_);
+  }
 
   void run(const Tensor& x, Tensor& y, bool add) const {
-    const std::int64_t rows = x.elements() / in_;
-    GAZE_CHECK(rows * in_ == x.elements() && rows * out_ == y.elements());
-    GAZE_CHECK(!add || (activation_ == Activation::none && y.dtype() == DType::f32));
-    if (rows == 0) return;
-    if (trace) trace->products_.push_back({this, rows});
-    Scratch::Frame frame;
-    if (precision_ == Precision::f32 && y.dtype() != DType::f32) {  // oneDNN does not narrow the result of f32 inputs
-      Tensor wide = frame.tensor(y.shape(), DType::f32);
-      run(x, wide, add);
-      return convert(wide, y);
-    }
-    if (precision_ == Precision::int8) {
-      Tensor q = frame.tensor({rows, in_}, DType::u8), scales = frame.tensor({rows}, DType::f32);
-      quantize_rows(x, 127, q, scales);
-      execute(*prepared({.rows = rows, .to = y.dtype(), .add = add}), q, &scales, y);
-    } else if (x.dtype() == input_dtype()) {
-      execute(*prepared({.rows = rows, .to = y.dtype(), .add = add}), x, nullptr, y);
-    } else {
-      Tensor converted = frame.tensor(x.shape(), input_dtype());
-      convert(x, converted);
-      execute(*prepared({.rows = rows, .to = y.dtype(), .add = add}), converted, nullptr, y);
-    }
-  }
-
-  std::int64_t input_bytes(std::int64_t rows) const { return rows * in_ * std::int64_t{4}; }
-  std::int64_t output_bytes(std::int64_t rows) const { return rows * out_ * std::int64_t{4}; }
-
-  // The product and nothing else; x and y are bytes, as many as input_bytes and output_bytes say.
-  void run_alone(std::int64_t rows, const Tensor& x, Tensor& y) const {
-    Scratch::Frame frame;
-    execute(*prepared({.rows = rows, .to = input_dtype(), .alone = true}), x, nullptr, y);
+    with_engine([&](const auto& engine) {
+      if (trace) {
+        trace->products_.push_back(
+            {this, x.elements() / engine.in_features(), engine.in_features(), engine.out_features(), precision_});
+      }
+      engine.run(x, y, add);
+    });
   }
 
  private:
-  struct Key {
-    std::int64_t rows = 0;
-    DType to = DType::f32;
-    bool add = false;
-    bool alone = false;  // no bias, nothing after the product
-    int threads = compute_threads();
-    auto operator<=>(const Key&) const = default;
-  };
-  struct Prepared {
-    Key key;
-    dnnl::matmul::primitive_desc description;
-    dnnl::matmul primitive;
-  };
-
-  void pack(const Tensor& wide, Type type) {
-    weights_ = {in_, out_, type};
-    finish_packing(Memory(matrix(in_, out_, Type::f32, Tag::acb), engine(), const_cast<std::byte*>(wide.raw())));
-  }
-
-  void pack_int8(const Tensor& wide) {
-    Tensor q = Tensor::empty(wide.shape(), DType::i8), scales = Tensor::empty({out_}, DType::f32);
-    quantize_rows(wide, weight_limit(), q, scales);
-    scales_.assign(scales.values<float>().begin(), scales.values<float>().end());
-    // The input is stored as q + 128: what 128 times the sum of a column's weights adds is taken off again.
-    correction_ = Tensor::empty({out_}, DType::f32);
-    for (std::int64_t n = 0; n < out_; ++n) {
-      std::int64_t sum = 0;
-      for (std::int64_t k = 0; k < in_; ++k) sum += q.data<std::int8_t>()[n * in_ + k];
-      correction_.data<float>()[n] = static_cast<float>(-128 * sum);
-    }
-    weights_ = {in_, out_, Type::s8};
-    finish_packing(Memory(matrix(in_, out_, Type::s8, Tag::acb), engine(), q.raw()));
-  }
-
-  // Turns weights as the checkpoint has them into the layout that the product wants.
-  void finish_packing(Memory plain) {
-    const auto wanted =
-        describe({.rows = kTypicalRows, .to = input_dtype()}, matrix(in_, out_, weights_.type, Tag::any));
-    weights_.packed = Memory(wanted.weights_desc(), engine());
-    omp_set_num_threads(compute_threads());
-    dnnl::reorder(plain, weights_.packed).execute(stream(), plain, weights_.packed);
-    stream().wait();
-  }
-
-  dnnl::matmul::primitive_desc describe(const Key& key, const Memory::desc& weights) const {
-    const bool quantized = precision_ == Precision::int8;
-    dnnl::post_ops steps;
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const auto from = matrix(key.rows, in_, quantized ? Type::u8 : weights_.type);
-    const auto to = matrix(key.rows, out_, to_dnnl(key.to));
-    if (key.alone) return {{from, weights, to}, attributes, engine()};
-    if (quantized) {
-      attributes.set_output_scales(1 << 2, scales_);
-      steps.append_binary(dnnl::algorithm::binary_mul, matrix(key.rows, 1, Type::f32));
-      if (bias_.defined()) steps.append_binary(dnnl::algorithm::binary_add, matrix(1, out_, Type::f32));
-    }
-    append(steps, activation_);
-    if (key.add) steps.append_sum(1);
-    attributes.set_post_ops(steps);
-    if (!quantized && !bias_.defined()) return {{from, weights, to}, attributes, engine()};
-    return {{from, weights, matrix(1, out_, Type::f32), to}, attributes, engine()};
-  }
-
-  std::shared_ptr<const Prepared> prepared(const Key& key) const {
-    {
-      const std::shared_lock lock(mutex_);
-      if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
-    }
-    omp_set_num_threads(key.threads);  // a primitive is made for as many threads as there are
-    const auto description = describe(key, weights_.packed.get_desc());
-    auto made = std::make_shared<const Prepared>(Prepared{key, description, dnnl::matmul(description)});
-    const std::unique_lock lock(mutex_);
-    if (prepared_.size() >= kMostPreparedShapes) prepared_.clear();
-    return prepared_.emplace(key, std::move(made)).first->second;
-  }
-
-  void execute(const Prepared& ready, const Tensor& x, const Tensor* row_scales, Tensor& y) const {
-    omp_set_num_threads(ready.key.threads);
-    Scratch::Frame frame;
-    const auto workspace = ready.description.scratchpad_desc();
-    const Tensor space = frame.tensor({static_cast<std::int64_t>(workspace.get_size())}, DType::u8);
-
-    std::unordered_map<int, Memory> arguments{{DNNL_ARG_SRC, view(ready.description.src_desc(), x)},
-                                              {DNNL_ARG_WEIGHTS, weights_.packed},
-                                              {DNNL_ARG_DST, view(ready.description.dst_desc(), y)},
-                                              {DNNL_ARG_SCRATCHPAD, view(workspace, space)}};
-    const auto per_column = matrix(1, out_, Type::f32);
-    if (row_scales) {
-      arguments.emplace(DNNL_ARG_BIAS, view(per_column, correction_));
-      arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                        view(matrix(ready.key.rows, 1, Type::f32), *row_scales));
-      if (bias_.defined()) {
-        arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(1) | DNNL_ARG_SRC_1, view(per_column, bias_));
-      }
-    } else if (bias_.defined() && !ready.key.alone) {
-      arguments.emplace(DNNL_ARG_BIAS, view(per_column, bias_));
-    }
-    ready.primitive.execute(stream(), arguments);
-    stream().wait();
-  }
-
-  struct Weights {
-    std::int64_t in = 0, out = 0;
-    Type type = Type::f32;
-    Memory packed;
-  };
-
-  std::int64_t out_, in_;
   Precision precision_;
-  Activation activation_;
-  Tensor bias_;  // float32, or undefined
-  Weights weights_;
-  std::vector<float> scales_;  // int8: one an output feature
-  Tensor correction_;          // int8: one an output feature, before the scales
-  mutable std::shared_mutex mutex_;
-  mutable std::map<Key, std::shared_ptr<const Prepared>> prepared_;
+  Engine engine_;
 };
 
 PackedMatmul::PackedMatmul(const Tensor& weight, const Tensor& bias, const MatmulOptions& options)
@@ -279,16 +79,16 @@ PackedMatmul::PackedMatmul(PackedMatmul&&) noexcept = default;
 PackedMatmul& PackedMatmul::operator=(PackedMatmul&&) noexcept = default;
 
 std::int64_t PackedMatmul::in_features() const {
-  return implementation_->in();
+  return implementation_->with_engine([](const auto& engine) { return engine.in_features(); });
 }
 std::int64_t PackedMatmul::out_features() const {
-  return implementation_->out();
+  return implementation_->with_engine([](const auto& engine) { return engine.out_features(); });
 }
 Precision PackedMatmul::precision() const {
   return implementation_->precision();
 }
 DType PackedMatmul::input_dtype() const {
-  return implementation_->input_dtype();
+  return implementation_->with_engine([](const auto& engine) { return engine.input_dtype(); });
 }
 void PackedMatmul::run(const Tensor& x, Tensor& y) const {
   implementation_->run(x, y, false);
@@ -308,17 +108,25 @@ MatmulTrace::~MatmulTrace() {
 
 void MatmulTrace::run_alone() {
   trace = nullptr;  // what runs from now on is not noted
-  if (!input_.defined()) {
+  if (!limit_) {
+    limit_ = std::make_unique<Limit>();
     std::int64_t in = 0, out = 0;
     for (const Product& product : products_) {
-      in = std::max(in, product.matmul->input_bytes(product.rows));
-      out = std::max(out, product.matmul->output_bytes(product.rows));
+      in = std::max(in, product.rows * product.in);
+      out = std::max(out, product.rows * product.out);
+      if (limit_->matmuls.contains(product.weights)) continue;
+      Tensor weight = Tensor::empty({product.out, product.in}, DType::f32);
+      std::ranges::fill(weight.values<float>(), 0.01f);
+      limit_->matmuls.emplace(std::piecewise_construct, std::forward_as_tuple(product.weights),
+                              std::forward_as_tuple(weight, Tensor(), MatmulOptions{product.precision}));
     }
-    input_ = Tensor::empty({in}, DType::u8);
-    output_ = Tensor::empty({out}, DType::u8);
-    std::ranges::fill(input_.values<std::uint8_t>(), 0x3C);  // 60 as a byte, 0.01 as a float
+    limit_->input = Tensor::empty({4 * in}, DType::u8);
+    limit_->output = Tensor::empty({4 * out}, DType::u8);
+    std::ranges::fill(limit_->input.values<std::uint8_t>(), 0x3C);  // 60 as a byte, 0.01 as a float
   }
-  for (const Product& product : products_) product.matmul->run_alone(product.rows, input_, output_);
+  for (const Product& product : products_) {
+    limit_->matmuls.at(product.weights).run_alone(product.rows, limit_->input, limit_->output);
+  }
 }
 
 }  // namespace gaze

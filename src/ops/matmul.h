@@ -16,8 +16,9 @@ struct MatmulOptions {
   Activation activation = Activation::none;
 };
 
-// Immutable after construction; run() may be called from several threads at once.
-// int8: weights have one scale an output feature, activations one scale a row, found as they come (symmetric).
+// Immutable after construction; run() may be called from several threads at once. bf16: weights are rounded to bf16,
+// the rest stays float32 where the CPU's bf16 products are no faster. int8: weights have one scale an output feature,
+// activations one scale a row, found as they come (symmetric).
 class PackedMatmul {
  public:
   // weight: [out_features, in_features], any float type; bias: [out_features], or undefined for none. Neither is kept.
@@ -44,7 +45,7 @@ class PackedMatmul {
 };
 
 // Notes the products that this thread runs while the object stands, to measure what they cost alone: the limit of a
-// forward pass. The products' weights must outlive it. Traces do not nest.
+// forward pass. Traces do not nest.
 class MatmulTrace {
  public:
   MatmulTrace();
@@ -52,15 +53,16 @@ class MatmulTrace {
   MatmulTrace(const MatmulTrace&) = delete;
   MatmulTrace& operator=(const MatmulTrace&) = delete;
 
-  // Runs each product once more with the same weights, shape and precision, but no bias, activation, residual or
-  // quantisation around it. The first call also makes ready.
+  // Runs each product once more in oneDNN, in the same shape and precision, but no bias, activation, residual or
+  // quantisation around it. The first call also makes ready, with weights of its own.
   void run_alone();
 
  private:
   friend class PackedMatmul::Implementation;
   struct Product;
+  struct Limit;
   std::vector<Product> products_;
-  Tensor input_, output_;  // bytes, as many as the largest product needs
+  std::unique_ptr<Limit> limit_;
 };
 
 }  // namespace gaze

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "ops/parallel.h"
+#include "base/parallel.h"
 
 namespace gaze {
 namespace {

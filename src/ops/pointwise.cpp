@@ -35,15 +35,19 @@ Tensor pack(const Tensor& weight, bool bf16) {
 
 }  // namespace
 
-Pointwise::Pointwise(const Tensor& weight, const Tensor& bias, bool relu6, Precision precision)
+Pointwise::Pointwise(const Tensor& weight, const Tensor& bias, bool relu6, DType dtype)
     : in_(weight.size(1)),
       out_(weight.size(0)),
       relu6_(relu6),
-      bf16_(precision != Precision::f32 && cpu_features().avx512_bf16),
+      bf16_(dtype == DType::bf16),
       packed_(pack(weight, bf16_)),
       bias_(Tensor::zeros({round_up(out_, kPanel)}, DType::f32)) {
-  GAZE_CHECK(bias.elements() == out_);
+  GAZE_CHECK(bias.elements() == out_ && (!bf16_ || cpu_features().avx512_bf16));
   std::copy_n(bias.data<float>(), out_, bias_.data<float>());
+}
+
+DType Pointwise::best_dtype(Precision precision) {
+  return precision != Precision::f32 && cpu_features().fast_bf16_pairs ? DType::bf16 : DType::f32;
 }
 
 void Pointwise::run(const void* x, std::int64_t pixels, std::int64_t x_stride, const Output& y) const {

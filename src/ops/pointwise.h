@@ -15,13 +15,16 @@ namespace gaze {
 class Pointwise {
  public:
   // weight: [out_channels, in_channels], any float type; bias: float32 [out_channels]. Neither is kept.
-  // bf16 and automatic fall back to f32 where this CPU has no bf16 products; int8 computes as automatic does.
-  Pointwise(const Tensor& weight, const Tensor& bias, bool relu6, Precision precision);
+  // dtype: how pixels are stored and multiplied, f32 or, where the CPU has AVX-512 BF16, bf16.
+  Pointwise(const Tensor& weight, const Tensor& bias, bool relu6, DType dtype);
+
+  // The faster of the two on this CPU, as far as `precision` allows; int8 computes as automatic does.
+  static DType best_dtype(Precision precision);
 
   std::int64_t in_channels() const { return in_; }
   std::int64_t out_channels() const { return out_; }
-  // How pixels are stored: bf16 or f32; the channels of x are padded with zeros to a multiple of this many.
   DType dtype() const { return bf16_ ? DType::bf16 : DType::f32; }
+  // The channels of x are padded with zeros to a multiple of this many.
   static constexpr std::int64_t kChannelMultiple = 2;
 
   struct Output {

@@ -13,7 +13,7 @@ namespace HWY_NAMESPACE {
 // A panel of 16 output channels is one vector of 512 bits, two of 256 or four of 128. As many sums as the registers
 // hold: 6 pixels × 4 vectors with 512 bits (32 registers), 6 × 2 with 256, 2 × 4 with 128.
 using Tag = hn::CappedTag<float, kPanel>;
-constexpr int kLanes = static_cast<int>(HWY_MAX_BYTES / sizeof(float));
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(Tag()));
 constexpr int kPanels = kLanes == kPanel ? 4 : 1;
 constexpr int kPixels = kLanes <= 4 ? 2 : 6;
 

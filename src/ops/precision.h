@@ -10,8 +10,8 @@ enum class Precision { automatic, f32, bf16, int8 };
 
 std::string_view to_string(Precision precision);  // "auto", "f32", "bf16", "int8": the words of --precision
 
-// The precision in force on this CPU, never `automatic`: that one becomes bf16 where the CPU multiplies bf16 faster
-// than f32, else f32. bf16 asked of a CPU without AVX-512 becomes f32, which is at least as accurate and as fast there.
+// The precision in force, never `automatic`: that one is bf16 everywhere. Half the memory to read and to keep; where
+// the CPU does not multiply bf16 faster than float32, only weights are rounded and the rest stays float32.
 Precision resolve(Precision wanted);
 
 }  // namespace gaze

@@ -47,12 +47,12 @@ HWY_INLINE void StoreFloats(hn::Vec<D> value, D d, Bf16* to) {
   hn::StoreU(hn::DemoteTo(half, chosen), half, reinterpret_cast<hwy::bfloat16_t*>(to));
 }
 
-// e^x to 2e-7, x held within [−87, 88] so that the result is a normal number: e^r · 2^n, with r = x − n ln 2 and
-// Cephes' polynomial for e^r. A third of the time of highway's own, which also knows infinities.
+// e^x to 2e-7, x held within [−87, 87] so that the result and its inverse are normal numbers: e^r · 2^n, with r = x − n
+// ln 2 and Cephes' polynomial for e^r. A third of the time of highway's own, which also knows infinities.
 template <class D>
 HWY_INLINE hn::Vec<D> FastExp(D d, hn::Vec<D> x) {
   const hn::RebindToSigned<D> ints;
-  x = hn::Min(hn::Max(x, hn::Set(d, -87.0f)), hn::Set(d, 88.0f));
+  x = hn::Min(hn::Max(x, hn::Set(d, -87.0f)), hn::Set(d, 87.0f));
   const auto n = hn::NearestInt(hn::Mul(x, hn::Set(d, 1.44269504f)));
   const auto whole = hn::ConvertTo(d, n);
   auto r = hn::NegMulAdd(whole, hn::Set(d, 0.693359375f), x);  // ln 2 in two parts: the first product is exact

@@ -1,13 +1,14 @@
 #include "tasks/bench.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 
 #include "base/limits.h"
+#include "base/parallel.h"
 #include "ops/matmul.h"
-#include "ops/parallel.h"
 
 namespace gaze {
 namespace {
@@ -69,12 +70,13 @@ double memory_read_bytes_per_second(double seconds) {
   const std::int64_t bytes = 512 * MiB, words = bytes / 8;  // beyond what caches hold for us
   const Tensor memory = Tensor::zeros({words}, DType::i64);
   const std::int64_t* values = memory.data<std::int64_t>();
-  std::int64_t sum = 0;
+  std::atomic<std::int64_t> sum = 0;
   const auto read = [&] {
-    std::int64_t total = 0;
-#pragma omp parallel for reduction(+ : total) num_threads(compute_threads()) schedule(static)
-    for (std::int64_t i = 0; i < words; ++i) total += values[i];
-    sum += total;
+    parallel_ranges(words, 4096, [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t total = 0;
+      for (std::int64_t i = begin; i < end; ++i) total += values[i];
+      sum += total;
+    });
   };
   const double median_seconds = in_turns({read}, seconds).front();
   GAZE_CHECK(sum == 0);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
 #include "ops/elementwise.h"
-#include "ops/parallel.h"
 
 namespace gaze::gaze_mini {
 namespace {
@@ -25,7 +25,7 @@ InvertedResidual load_block(const WeightScope& scope, const BlockConfig& config)
   weights.project_weight = matrix(scope / "project");
   weights.project_bias = (scope / "project").f32("bias");
   weights.stride = config.stride;
-  return {weights, scope.precision()};
+  return {weights, Pointwise::best_dtype(scope.precision())};
 }
 
 std::vector<InvertedResidual> load_blocks(const WeightScope& scope, const VisionConfig& config) {
@@ -53,7 +53,8 @@ PictureNetwork::PictureNetwork(const WeightScope& scope, const VisionConfig& con
     : config_(config),
       stem_((scope / "stem").tensor("weight"), (scope / "stem").f32("bias"), config.stem_stride),
       blocks_(load_blocks(scope / "blocks", config)),
-      head_(matrix(scope / "head"), (scope / "head").f32("bias"), /*relu6=*/true, scope.precision()) {}
+      head_(matrix(scope / "head"), (scope / "head").f32("bias"), /*relu6=*/true,
+            Pointwise::best_dtype(scope.precision())) {}
 
 void PictureNetwork::add_rows(WeightTable& table, const std::string& scope, const VisionConfig& config) {
   add_convolution(table, scope + ".stem", {config.stem_channels, 3, config.stem_kernel, config.stem_kernel});

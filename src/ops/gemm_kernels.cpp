@@ -1,0 +1,271 @@
+#define HWY_WANT_AVX3_DL  // Ice Lake, Zen 4 and later: the int8 and bf16 products
+#include "ops/gemm_kernels.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/gemm_kernels.cpp"
+#include <hwy/foreach_target.h>
+// Highway compiles this file once for every instruction set.
+#include "ops/activation-inl.h"
+#include "ops/scratch.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gaze {
+namespace HWY_NAMESPACE {
+
+using Floats = hn::CappedTag<float, 16>;
+using Ints = hn::RebindToSigned<Floats>;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(Floats()));
+// Sums fill the registers but for the weights' and one for the input: 12 · 2 + 2 + 1 of 32, 6 · 2 + 2 + 1 of 16.
+constexpr int kVectors = 2;
+constexpr int kRows = kLanes == 16 ? 12 : 6;
+constexpr std::int64_t kColumns = kVectors * kLanes;  // of a tile; kPanelColumns is a multiple
+
+struct F32Step {
+  using Sum = hn::Vec<Floats>;
+  static constexpr std::int64_t kBytes = 4;
+  static HWY_INLINE Sum Zero() { return hn::Zero(Floats()); }
+  static HWY_INLINE Sum Load(const std::byte* from) {
+    return hn::LoadU(Floats(), reinterpret_cast<const float*>(from));
+  }
+  static HWY_INLINE Sum Input(const std::int32_t* word) { return hn::BitCast(Floats(), hn::Set(Ints(), *word)); }
+  static HWY_INLINE Sum Add(Sum sum, Sum input, Sum weights) { return hn::MulAdd(input, weights, sum); }
+  static HWY_INLINE void Store(Sum sum, float* to) { hn::StoreU(sum, Floats(), to); }
+};
+
+struct Bf16Step : F32Step {
+  static constexpr std::int64_t kBytes = 2;
+  static HWY_INLINE Sum Load(const std::byte* from) {
+    return LoadFloats(Floats(), reinterpret_cast<const Bf16*>(from));
+  }
+};
+
+#if HWY_TARGET == HWY_AVX3_DL
+// Highway 1.0 has neither step, nor do its compiler options for this target name them: hence the instructions by name.
+// is_available() has asked the CPU.
+struct Int8Step {
+  using Sum = hn::Vec<Ints>;
+  static constexpr std::int64_t kBytes = 4;
+  static HWY_INLINE Sum Zero() { return hn::Zero(Ints()); }
+  static HWY_INLINE Sum Load(const std::byte* from) {
+    return hn::LoadU(Ints(), reinterpret_cast<const std::int32_t*>(from));
+  }
+  static HWY_INLINE Sum Input(const std::int32_t* word) { return hn::Set(Ints(), *word); }
+  static HWY_INLINE Sum Add(Sum sum, Sum input, Sum weights) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(input.raw), "v"(weights.raw));
+    return sum;
+  }
+  static HWY_INLINE void Store(Sum sum, float* to) { hn::StoreU(sum, Ints(), reinterpret_cast<std::int32_t*>(to)); }
+};
+
+struct PairStep : F32Step {
+  static HWY_INLINE Sum Add(Sum sum, Sum input, Sum weights) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(input.raw), "v"(weights.raw));
+    return sum;
+  }
+};
+#endif
+
+// sums[Rows, kColumns] of one block and `kColumns` columns of a panel.
+template <class Step, int Rows>
+void Tile(const std::int32_t* input, std::int64_t stride, const std::byte* weights, std::int64_t words, float* sums) {
+  typename Step::Sum sum[Rows][kVectors];
+  for (auto& row : sum) {
+    for (auto& one : row) one = Step::Zero();
+  }
+  for (std::int64_t k = 0; k < words; ++k, input += stride, weights += kPanelColumns * Step::kBytes) {
+    typename Step::Sum column[kVectors];
+    for (int v = 0; v < kVectors; ++v) column[v] = Step::Load(weights + v * kLanes * Step::kBytes);
+    for (int r = 0; r < Rows; ++r) {
+      const auto value = Step::Input(input + r);
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = Step::Add(sum[r][v], value, column[v]);
+    }
+  }
+  for (int r = 0; r < Rows; ++r) {
+    for (int v = 0; v < kVectors; ++v) Step::Store(sum[r][v], sums + r * kColumns + v * kLanes);
+  }
+}
+
+template <class Step, int Rows = kRows>
+void TileOf(std::int64_t rows, const std::int32_t* input, std::int64_t stride, const std::byte* weights,
+            std::int64_t words, float* sums) {
+  if (rows == Rows) return Tile<Step, Rows>(input, stride, weights, words, sums);
+  if constexpr (Rows > 1) TileOf<Step, Rows - 1>(rows, input, stride, weights, words, sums);
+}
+
+// int32 sums to what they stand for, in place.
+HWY_INLINE void Unquantize(const GemmCall& call, std::int64_t row, std::int64_t rows, std::int64_t column,
+                           float* sums) {
+  for (std::int64_t c = 0; c < kColumns; c += kLanes) {
+    const auto correction = hn::LoadU(Ints(), call.correction + column + c);
+    const auto weight_scale = hn::LoadU(Floats(), call.weight_scales + column + c);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      float* at = sums + r * kColumns + c;
+      const auto whole = hn::Sub(hn::LoadU(Ints(), reinterpret_cast<const std::int32_t*>(at)), correction);
+      const auto scale = hn::Mul(weight_scale, hn::Set(Floats(), call.row_scales[row + r]));
+      hn::StoreU(hn::Mul(hn::ConvertTo(Floats(), whole), scale), Floats(), at);
+    }
+  }
+}
+
+HWY_INLINE void AddBias(const float* bias, std::int64_t rows, float* sums) {
+  for (std::int64_t c = 0; c < kColumns; c += kLanes) {
+    const auto value = hn::LoadU(Floats(), bias + c);
+    for (float* at = sums + c; at < sums + rows * kColumns; at += kColumns) {
+      hn::StoreU(hn::Add(hn::LoadU(Floats(), at), value), Floats(), at);
+    }
+  }
+}
+
+// Columns [column, column + kColumns) of y's rows, as far as they go; `add`: to what is there.
+template <class Out>
+HWY_INLINE void StoreRows(const GemmCall& call, const float* sums, std::int64_t row, std::int64_t rows,
+                          std::int64_t column, Out* y) {
+  const std::int64_t count = std::min(kColumns, call.out - column);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* from = sums + r * kColumns;
+    Out* to = y + (row + r) * call.out + column;
+    std::int64_t c = 0;
+    for (; c + kLanes <= count; c += kLanes) {
+      auto value = hn::LoadU(Floats(), from + c);
+      if (call.add) value = hn::Add(value, LoadFloats(Floats(), to + c));
+      StoreFloats(value, Floats(), to + c);
+    }
+    const hn::CappedTag<float, 1> single;
+    for (; c < count; ++c) {
+      auto value = hn::LoadU(single, from + c);
+      if (call.add) value = hn::Add(value, LoadFloats(single, to + c));
+      StoreFloats(value, single, to + c);
+    }
+  }
+}
+
+// What follows the product, on a tile of sums that lies in the nearest cache.
+void Finish(const GemmCall& call, std::int64_t row, std::int64_t rows, std::int64_t column, float* sums) {
+  if (call.kind == GemmKind::int8) Unquantize(call, row, rows, column, sums);
+  AddBias(call.bias + column, rows, sums);
+  ActivateAll(call.activation, sums, static_cast<std::size_t>(rows * kColumns));
+  if (call.y.dtype() == DType::f32) {
+    StoreRows(call, sums, row, rows, column, const_cast<float*>(call.y.data<float>()));
+  } else {
+    StoreRows(call, sums, row, rows, column, const_cast<Bf16*>(call.y.data<Bf16>()));
+  }
+}
+
+template <class Step>
+void MultiplyPanel(const GemmCall& call, std::int64_t panel, const std::byte* weights, std::int64_t first_block,
+                   std::int64_t last_block) {
+  alignas(64) float sums[kRows * kColumns];
+  for (std::int64_t part = 0; part < kPanelColumns; part += kColumns) {
+    const std::int64_t column = panel * kPanelColumns + part;
+    if (column >= call.out) return;
+    for (std::int64_t block = first_block; block < last_block; ++block) {
+      const std::int64_t row = call.first_row(block), rows = call.first_row(block + 1) - row;
+      TileOf<Step>(rows, call.input + block * call.words * call.block_stride, call.block_stride,
+                   weights + part * Step::kBytes, call.words, sums);
+      Finish(call, row, rows, column, sums);
+    }
+  }
+}
+
+void MultiplyPanels(const GemmCall& call, std::int64_t first_panel, std::int64_t last_panel, std::int64_t first_block,
+                    std::int64_t last_block) {
+  Scratch::Frame frame;
+  Tensor wide;
+  // Widening costs more than reading: with several blocks it is done once for all.
+  const bool widen = call.kind == GemmKind::bf16 && last_block - first_block > 2;
+  if (widen) wide = frame.tensor({call.words * kPanelColumns}, DType::f32);
+  for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
+    const std::byte* weights = call.panels + panel * call.panel_bytes();
+    switch (call.kind) {
+      case GemmKind::f32:
+        MultiplyPanel<F32Step>(call, panel, weights, first_block, last_block);
+        break;
+      case GemmKind::bf16:
+        if (widen) {
+          const auto* from = reinterpret_cast<const Bf16*>(weights);
+          ForVectors(static_cast<std::size_t>(wide.elements()), [&](auto d, std::size_t i) HWY_ATTR {
+            hn::StoreU(LoadFloats(d, from + i), d, wide.data<float>() + i);
+          });
+          MultiplyPanel<F32Step>(call, panel, wide.raw(), first_block, last_block);
+        } else {
+          MultiplyPanel<Bf16Step>(call, panel, weights, first_block, last_block);
+        }
+        break;
+#if HWY_TARGET == HWY_AVX3_DL
+      case GemmKind::bf16_pairs:
+        MultiplyPanel<PairStep>(call, panel, weights, first_block, last_block);
+        break;
+      case GemmKind::int8:
+        MultiplyPanel<Int8Step>(call, panel, weights, first_block, last_block);
+        break;
+#else
+      default:
+        GAZE_CHECK(false);  // is_available() says no
+#endif
+    }
+  }
+}
+
+// Rows of words to columns, four by four as far as it goes.
+void PackWords(std::span<const std::int32_t* const> rows, std::int64_t words, std::int64_t stride, std::int32_t* to) {
+  const std::size_t count = rows.size();
+  std::size_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<float, 4> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  for (; r + 4 <= count; r += 4) {
+    const auto row = [&](std::size_t i) { return reinterpret_cast<const float*>(rows[r + i]); };
+    const float *a = row(0), *b = row(1), *c = row(2), *e = row(3);
+    std::int64_t k = 0;
+    for (; k + 4 <= words; k += 4) {
+      const auto r0 = hn::LoadU(d, a + k), r1 = hn::LoadU(d, b + k), r2 = hn::LoadU(d, c + k), r3 = hn::LoadU(d, e + k);
+      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+      float* out = reinterpret_cast<float*>(to + k * stride) + r;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * stride);
+    }
+    for (; k < words; ++k) {
+      for (std::size_t i = r; i < r + 4; ++i) to[k * stride + static_cast<std::int64_t>(i)] = rows[i][k];
+    }
+  }
+#endif
+  for (; r < count; ++r) {
+    for (std::int64_t k = 0; k < words; ++k) to[k * stride + static_cast<std::int64_t>(r)] = rows[r][k];
+  }
+}
+
+std::int64_t BlockRows() {
+  return kRows;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace gaze
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gaze {
+
+HWY_EXPORT(BlockRows);
+HWY_EXPORT(PackWords);
+HWY_EXPORT(MultiplyPanels);
+
+std::int64_t gemm_block_rows() {
+  return HWY_DYNAMIC_DISPATCH(BlockRows)();
+}
+void pack_words(std::span<const std::int32_t* const> rows, std::int64_t words, std::int64_t stride, std::int32_t* to) {
+  HWY_DYNAMIC_DISPATCH(PackWords)(rows, words, stride, to);
+}
+void multiply_panels(const GemmCall& call, std::int64_t first_panel, std::int64_t last_panel, std::int64_t first_block,
+                     std::int64_t last_block) {
+  HWY_DYNAMIC_DISPATCH(MultiplyPanels)(call, first_panel, last_panel, first_block, last_block);
+}
+
+}  // namespace gaze
+#endif
