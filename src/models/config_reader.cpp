@@ -20,7 +20,7 @@ const Json* ConfigReader::find(std::string_view key) const {
 
 void ConfigReader::refuse(std::string_view key) const {
   throw Error(ErrorCode::bad_weights, message("{}: the value of \"{}\" makes no sense: {}", origin_, key,
-                                              dump_json(object_.at(std::string(key))).substr(0, 100)));
+                                              dump_json(object_.value(key, Json())).substr(0, 100)));
 }
 
 int ConfigReader::integer(std::string_view key, int absent, int most) const {
@@ -44,6 +44,13 @@ float ConfigReader::number(std::string_view key, float absent) const {
   if (!value) return absent;
   if (!value->is_number() || !std::isfinite(value->get<float>())) refuse(key);
   return value->get<float>();
+}
+
+bool ConfigReader::boolean(std::string_view key, bool absent) const {
+  const Json* value = find(key);
+  if (!value) return absent;
+  if (!value->is_boolean()) refuse(key);
+  return value->get<bool>();
 }
 
 std::string ConfigReader::text(std::string_view key, std::string_view absent) const {

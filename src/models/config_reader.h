@@ -20,6 +20,7 @@ class ConfigReader {
   // Any whole number that fits (token ids, which may be negative).
   int id(std::string_view key, int absent) const;
   float number(std::string_view key, float absent) const;
+  bool boolean(std::string_view key, bool absent) const;
   std::string text(std::string_view key, std::string_view absent) const;
   // Errors also: unsupported_model (an activation that we do not know).
   Activation activation(std::string_view key, std::string_view absent) const;
@@ -27,12 +28,15 @@ class ConfigReader {
   // Refuses the config unless `part` divides `whole`.
   void require_divides(std::string_view part_key, int part, std::string_view whole_key, int whole) const;
 
+  const std::string& origin() const { return origin_; }
+  bool has(std::string_view key) const { return find(key) != nullptr; }
   // The object under `key`, or an empty one.
   ConfigReader child(std::string_view key) const;
+  // Throws that the value of `key` makes no sense.
+  [[noreturn]] void refuse(std::string_view key) const;
 
  private:
   const Json* find(std::string_view key) const;  // nullptr where missing or null
-  [[noreturn]] void refuse(std::string_view key) const;
 
   const Json& object_;
   std::string origin_;

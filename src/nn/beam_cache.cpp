@@ -78,6 +78,7 @@ void BeamCache::attend(int layer, std::int64_t heads, const Tensor& query, Tenso
   const Layer& from = layers_[static_cast<std::size_t>(layer)];
   const std::int64_t head_size = width_ / heads;
   cached_attention({.heads = heads,
+                    .key_heads = heads,
                     .head_size = head_size,
                     .scale = 1 / std::sqrt(static_cast<float>(head_size)),
                     .lengths = lengths_,

@@ -45,4 +45,15 @@ class LayerNorm {
   float epsilon_;
 };
 
+class RmsNorm {
+ public:
+  RmsNorm(const WeightScope& scope, float epsilon) : weight_(scope.f32("weight")), epsilon_(epsilon) {}
+
+  void operator()(const Tensor& x, Tensor& y) const { rms_norm(x, weight_, epsilon_, y); }
+
+ private:
+  Tensor weight_;
+  float epsilon_;
+};
+
 }  // namespace gaze

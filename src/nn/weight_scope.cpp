@@ -30,6 +30,11 @@ Tensor WeightScope::f32(std::string_view name) const {
   return tensor(name).to_f32();
 }
 
+std::optional<BlockTensor> WeightScope::blocks(std::string_view name) const {
+  GAZE_CHECK(has(name));
+  return source_->blocks(full(name));
+}
+
 DType WeightScope::activation_dtype() const {
   if (precision_ == Precision::f32) return DType::f32;
   // Narrow where products take them so, or read them once more to quantise them and narrowing costs nothing.

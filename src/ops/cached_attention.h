@@ -1,4 +1,4 @@
-// Attention of one new position a row over a cache that several rows share: decoding with beams, which move by index.
+// Attention of one new position a row over a cache that several rows share: decoding, with beams that move by index.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@ namespace gaze {
 
 struct CachedAttention {
   std::int64_t heads = 0;
+  std::int64_t key_heads = 0;  // divides heads: each serves heads / key_heads of the query's (grouped-query attention)
   std::int64_t head_size = 0;
   float scale = 1;
   // Row r has lengths[r] positions; position p of it lies in slot slots[r · capacity + p] of the cache.
@@ -19,8 +20,8 @@ struct CachedAttention {
 };
 
 // out[r] = softmax(query[r] · keysᵀ · scale) · values, head by head.
-// query: [rows, ≥ heads · head_size], the first columns are read; keys, values: [positions, slots, heads · head_size];
-// out: [rows, heads · head_size]. query and out: float32 or bf16 each; keys and values alike.
+// query: [rows, ≥ heads · head_size], the first columns are read; keys, values: [positions, slots, key_heads ·
+// head_size]; out: [rows, heads · head_size]. query and out: float32 or bf16 each; keys and values alike.
 void cached_attention(const CachedAttention& shape, const Tensor& query, const Tensor& keys, const Tensor& values,
                       Tensor& out);
 

@@ -23,8 +23,10 @@ TEST(CachedAttention, FollowsEachRowsSlots) {
   std::mt19937 random(3);
   constexpr std::int64_t kPositions = 7, kSlots = 4, kCapacity = 9;
   for (const std::int64_t head_size : {1, 5, 16, 64}) {
-    for (const DType cache_type : {DType::f32, DType::bf16}) {
-      const std::int64_t heads = 3, width = heads * head_size;
+    for (const auto& [cache_type, group] :
+         {std::pair{DType::f32, 1}, {DType::bf16, 1}, {DType::f32, 3}, {DType::bf16, 2}}) {
+      const std::int64_t key_heads = 3, heads = group * key_heads;
+      const std::int64_t width = heads * head_size, key_width = key_heads * head_size;
       const std::vector<std::int32_t> lengths{7, 1, 4};
       std::vector<std::int32_t> slots(lengths.size() * kCapacity, -1);
       for (std::size_t r = 0; r < lengths.size(); ++r) {
@@ -32,9 +34,9 @@ TEST(CachedAttention, FollowsEachRowsSlots) {
           slots[r * kCapacity + static_cast<std::size_t>(p)] = static_cast<int>(random() % kSlots);
       }
       const Tensor query = noise({3, width + 2}, DType::f32, random);  // wider, as a fused QKV product is
-      const Tensor keys = noise({kPositions, kSlots, width}, cache_type, random);
-      const Tensor values = noise({kPositions, kSlots, width}, cache_type, random);
-      const CachedAttention shape{heads, head_size, 0.3f, lengths, slots, kCapacity};
+      const Tensor keys = noise({kPositions, kSlots, key_width}, cache_type, random);
+      const Tensor values = noise({kPositions, kSlots, key_width}, cache_type, random);
+      const CachedAttention shape{heads, key_heads, head_size, 0.3f, lengths, slots, kCapacity};
       Tensor out = Tensor::empty({3, width}, DType::f32);
       cached_attention(shape, query, keys, values, out);
 
@@ -44,7 +46,8 @@ TEST(CachedAttention, FollowsEachRowsSlots) {
           std::vector<double> weight;
           double total = 0;
           const auto at = [&](int p) {
-            return (p * kSlots + slots[r * kCapacity + static_cast<std::size_t>(p)]) * width + h * head_size;
+            return (p * kSlots + slots[r * kCapacity + static_cast<std::size_t>(p)]) * key_width +
+                   h / group * head_size;
           };
           for (int p = 0; p < lengths[r]; ++p) {
             double dot = 0;

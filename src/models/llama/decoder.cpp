@@ -1,0 +1,101 @@
+#include "models/llama/decoder.h"
+
+#include <algorithm>
+
+#include "ops/elementwise.h"
+#include "ops/scratch.h"
+
+namespace gaze::llama {
+namespace {
+
+// Of a prompt at a time: enough for the products to run at full speed, little enough for their memory.
+constexpr std::int64_t kBlock = 512;
+
+}  // namespace
+
+TextDecoder::TextDecoder(const TextModel& model, std::int64_t capacity, const CancelToken* cancel)
+    : model_(model), cancel_(cancel), cache_(model.cache_shape(capacity)) {}
+
+// The prompt from position `first` on; `vectors`: how many picture vectors stand before it, counted on;
+// last: [1, hidden_size] of the last position.
+void TextDecoder::read(std::int64_t row, std::span<const TokenId> prompt, std::int64_t first, std::int64_t& vectors,
+                       Tensor& last) {
+  const auto length = static_cast<std::int64_t>(prompt.size()), width = std::int64_t{model_.config().hidden_size};
+  for (std::int64_t begin = first; begin < length; begin += kBlock) {
+    if (cancel_) cancel_->check();
+    const std::int64_t count = std::min(kBlock, length - begin);
+    std::vector<TokenId> ids(prompt.begin() + begin, prompt.begin() + begin + count);
+    std::vector<std::int64_t> places;
+    for (std::int64_t i = 0; i < count; ++i) {
+      TokenId& id = ids[static_cast<std::size_t>(i)];
+      if (id != pictures_.token) continue;
+      places.push_back(i);
+      id = 0;  // the image token need not have an embedding
+    }
+    Scratch::Frame frame;
+    Tensor hidden = frame.tensor({count, width}, DType::f32);
+    model_.embed(ids, hidden);
+    for (const std::int64_t place : places) {
+      Tensor to = hidden.rows(place, place + 1);
+      convert(pictures_.vectors.rows(vectors, vectors + 1), to);
+      ++vectors;
+    }
+    model_.run_part(cache_, row, hidden);
+    convert(hidden.rows(count - 1, count), last);
+  }
+}
+
+std::span<const float> TextDecoder::start(std::span<const std::vector<TokenId>> prompts) {
+  const auto rows = static_cast<std::int64_t>(prompts.size());
+  reused_ = 0;
+  std::vector<Entry> wanted;
+  if (rows == 1) {
+    for (const TokenId id : prompts[0]) wanted.push_back({id, id == pictures_.token ? pictures_.content : 0});
+    const auto [end, ignored] = std::mismatch(known_.begin(), known_.end(), wanted.begin(), wanted.end());
+    // The last position is read again in any case: its logits are not kept.
+    reused_ = std::min<std::int64_t>(end - known_.begin(), static_cast<std::int64_t>(wanted.size()) - 1);
+  }
+  if (reused_ > 0) {
+    cache_.truncate(0, reused_);
+  } else {
+    cache_.start(rows);
+  }
+  known_.clear();  // until the prompt is read whole
+
+  Scratch::Frame frame;
+  Tensor hidden = frame.tensor({rows, model_.config().hidden_size}, DType::f32);
+  std::int64_t vectors = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::vector<TokenId>& prompt = prompts[static_cast<std::size_t>(row)];
+    vectors += std::count(prompt.begin(), prompt.begin() + reused_, pictures_.token);
+    Tensor last = hidden.rows(row, row + 1);
+    read(row, prompt, reused_, vectors, last);
+  }
+  GAZE_CHECK(vectors == (pictures_.vectors.defined() ? pictures_.vectors.size(0) : 0));
+  known_ = std::move(wanted);
+  return logits_of(hidden);
+}
+
+std::span<const float> TextDecoder::step(std::span<const TokenId> tokens, std::span<const int> parents) {
+  cache_.step(parents);
+  if (known_.size() > 0 && tokens.size() == 1) {
+    known_.push_back({tokens[0], 0});
+  } else {
+    known_.clear();
+  }
+  Scratch::Frame frame;
+  Tensor hidden = frame.tensor({static_cast<std::int64_t>(tokens.size()), model_.config().hidden_size}, DType::f32);
+  model_.embed(tokens, hidden);
+  model_.run_step(cache_, hidden);
+  return logits_of(hidden);
+}
+
+std::span<const float> TextDecoder::logits_of(Tensor& hidden) {
+  logits_.resize(static_cast<std::size_t>(hidden.size(0) * vocabulary_size()));
+  Tensor logits =
+      Tensor::borrow(std::as_bytes(std::span(logits_)), {hidden.size(0), vocabulary_size()}, DType::f32, nullptr);
+  model_.head(hidden, logits);
+  return logits_;
+}
+
+}  // namespace gaze::llama

@@ -1,0 +1,60 @@
+// Generation with a LLaMA: prompts block by block into the cache, then one position at a time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/cancel.h"
+#include "generate/decoder.h"
+#include "models/llama/text_model.h"
+
+namespace gaze::llama {
+
+// What stands in a prompt in place of words: every `token` in it becomes the next of these vectors.
+struct PictureVectors {
+  TokenId token = -1;
+  Tensor vectors;             // float32 [count, hidden_size]
+  std::uint64_t content = 0;  // hash of the pictures: the same vectors have the same
+};
+
+// Keeps what it has read: a prompt that begins as the sequence before (question, answer, next question) is read on from
+// where the two differ. For one thread at a time.
+class TextDecoder final : public Decoder {
+ public:
+  // capacity: positions at most, prompt and new tokens. `model` and `cancel` outlive this; a prompt that is being read
+  // ends with Error(cancelled).
+  TextDecoder(const TextModel& model, std::int64_t capacity, const CancelToken* cancel = nullptr);
+
+  int vocabulary_size() const override { return model_.config().vocab_size; }
+  int max_positions() const override { return static_cast<int>(cache_.shape().capacity); }
+
+  // For the prompts to come, all together in their order. As many vectors as there are tokens for them.
+  void set_pictures(PictureVectors pictures) { pictures_ = std::move(pictures); }
+
+  std::span<const float> start(std::span<const std::vector<TokenId>> prompts) override;
+  std::span<const float> step(std::span<const TokenId> tokens, std::span<const int> parents) override;
+
+  // Positions that the last start() found in the cache already.
+  std::int64_t reused() const { return reused_; }
+
+ private:
+  // What stands at a position: a token, or a vector of certain pictures.
+  struct Entry {
+    TokenId token;
+    std::uint64_t picture;
+    bool operator==(const Entry&) const = default;
+  };
+  void read(std::int64_t row, std::span<const TokenId> prompt, std::int64_t first, std::int64_t& vectors, Tensor& last);
+  std::span<const float> logits_of(Tensor& hidden);
+
+  const TextModel& model_;
+  const CancelToken* cancel_;
+  KvCache cache_;
+  PictureVectors pictures_;
+  std::vector<Entry> known_;  // of the only row; empty where there are several
+  std::int64_t reused_ = 0;
+  std::vector<float> logits_;
+};
+
+}  // namespace gaze::llama

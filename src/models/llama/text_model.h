@@ -1,0 +1,73 @@
+// The decoder of LLaMA (Touvron et al. 2023, https://arxiv.org/abs/2302.13971). Reference: transformers'
+// LlamaForCausalLM.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/llama/config.h"
+#include "nn/kv_cache.h"
+#include "nn/layers.h"
+#include "nn/weight_table.h"
+#include "text/tokenizer.h"
+
+namespace gaze::llama {
+
+// LlamaDecoderLayer. Immutable; safe to run from several threads at once.
+class Layer {
+ public:
+  Layer(const WeightScope& scope, const Config& config);
+
+  // hidden: float32 [rows, hidden_size], in place; turns: rotary_turns of its rows' positions. `attend` fills its
+  // second argument, float32 [rows, query_width], from the first, [rows, query_width + 2 · key_width].
+  void run(const Tensor& turns, const std::function<void(const Tensor& qkv, Tensor& context)>& attend,
+           Tensor& hidden) const;
+
+ private:
+  const Config* config_;
+  Linear qkv_, attention_output_, gate_up_, down_;
+  RmsNorm attention_norm_, mlp_norm_;
+};
+
+// Immutable; safe to run from several threads at once, each with its own cache.
+class TextModel {
+ public:
+  // `body` is the scope of embed_tokens, layers and norm, `head` that of the head's weight (unused where it is tied).
+  TextModel(const WeightScope& body, const WeightScope& head, const Config& config);
+  TextModel(const TextModel&) = delete;
+  TextModel& operator=(const TextModel&) = delete;
+
+  // Names as in "model" and "lm_head".
+  static void add_rows(WeightTable& table, const std::string& body, const std::string& head, const Config& config);
+
+  const Config& config() const { return config_; }
+  KvCacheShape cache_shape(std::int64_t capacity) const;
+
+  // hidden: float32 [ids, hidden_size]. ids lie within the vocabulary.
+  void embed(std::span<const TokenId> ids, Tensor& hidden) const;
+
+  // The next positions of one row of the cache: hidden [count, hidden_size] in place, through the first `layers` (all
+  // but in tests).
+  void run_part(KvCache& cache, std::int64_t row, Tensor& hidden) const;
+  void run_part(KvCache& cache, std::int64_t row, Tensor& hidden, int layers) const;
+  // One position of each row, after cache.step(): hidden [rows, hidden_size] in place.
+  void run_step(KvCache& cache, Tensor& hidden) const;
+
+  // hidden: float32 [rows, hidden_size], is changed; logits: float32 [rows, vocab_size].
+  void head(Tensor& hidden, Tensor& logits) const;
+
+ private:
+  Tensor turns_of(std::span<const std::int32_t> positions) const;
+
+  Config config_;
+  DType cache_dtype_;
+  Tensor embed_tokens_;  // [vocab_size, hidden_size], as stored
+  std::vector<Layer> layers_;
+  RmsNorm norm_;
+  Linear head_;
+};
+
+}  // namespace gaze::llama

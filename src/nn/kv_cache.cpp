@@ -1,0 +1,124 @@
+#include "nn/kv_cache.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "ops/cached_attention.h"
+#include "ops/elementwise.h"
+
+namespace gaze {
+
+KvCache::KvCache(const KvCacheShape& shape)
+    : shape_(shape), width_(shape.key_heads * shape.head_size), layers_(static_cast<std::size_t>(shape.layers)) {}
+
+void KvCache::make_room(std::int64_t slots) {
+  if (slots <= slots_) return;
+  const std::int64_t filled = lengths_.empty() ? 0 : *std::ranges::max_element(lengths_);
+  for (Layer& layer : layers_) {
+    for (Tensor* old : {&layer.keys, &layer.values}) {
+      Tensor larger = Tensor::empty({shape_.capacity, slots, width_}, shape_.dtype);
+      for (std::int64_t p = 0; slots_ > 0 && p < filled; ++p) {
+        Tensor to = larger.reshaped({shape_.capacity * slots, width_}).rows(p * slots, p * slots + slots_);
+        convert(old->reshaped({shape_.capacity * slots_, width_}).rows(p * slots_, (p + 1) * slots_), to);
+      }
+      *old = std::move(larger);
+    }
+  }
+  slots_ = slots;
+}
+
+void KvCache::start(std::int64_t rows) {
+  lengths_.clear();
+  make_room(rows);
+  lengths_.assign(static_cast<std::size_t>(rows), 0);
+  slot_of_.resize(static_cast<std::size_t>(rows * shape_.capacity));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::fill_n(slot_of_.begin() + r * shape_.capacity, shape_.capacity, static_cast<std::int32_t>(r));
+  }
+}
+
+void KvCache::truncate(std::int64_t row, std::int64_t length) {
+  std::int32_t& now = lengths_[static_cast<std::size_t>(row)];
+  GAZE_CHECK(0 <= length && length <= now);
+  now = static_cast<std::int32_t>(length);
+}
+
+void KvCache::extend(std::int64_t row, std::int64_t count) {
+  std::int32_t& now = lengths_[static_cast<std::size_t>(row)];
+  GAZE_CHECK(now + count <= shape_.capacity);
+  now += static_cast<std::int32_t>(count);
+}
+
+// Row `from` of qkv to a place of the cache.
+void KvCache::store(Layer& layer, const Tensor& qkv, std::int64_t from, std::int64_t position, std::int64_t slot) {
+  const Tensor numbers = qkv.reshaped({qkv.elements()});
+  const std::int64_t keys = from * qkv.size(-1) + shape_.heads * shape_.head_size;
+  const std::int64_t place = (position * slots_ + slot) * width_;
+  Tensor key = layer.keys.reshaped({layer.keys.elements()}).rows(place, place + width_);
+  Tensor value = layer.values.reshaped({layer.values.elements()}).rows(place, place + width_);
+  convert(numbers.rows(keys, keys + width_), key);
+  convert(numbers.rows(keys + width_, keys + 2 * width_), value);
+}
+
+void KvCache::attend_part(int layer, std::int64_t row, const Tensor& qkv, Tensor& out) {
+  Layer& own = layers_[static_cast<std::size_t>(layer)];
+  const std::int64_t count = qkv.size(0), filled = length(row), first = filled - count;
+  for (std::int64_t i = 0; i < count; ++i) store(own, qkv, i, first + i, row);
+
+  Tensor result = out.reshaped({1, count, out.size(-1)});
+  attention({.heads = shape_.heads,
+             .key_heads = shape_.key_heads,
+             .head_size = shape_.head_size,
+             .scale = 1 / std::sqrt(static_cast<float>(shape_.head_size)),
+             .causal = true},
+            {qkv.reshaped({1, count, qkv.size(-1)}), 0},
+            {own.keys.reshaped({1, shape_.capacity, slots_ * width_}), row * width_},
+            {own.values.reshaped({1, shape_.capacity, slots_ * width_}), row * width_}, filled, {}, result);
+}
+
+void KvCache::step(std::span<const int> parents) {
+  const auto rows = static_cast<std::int64_t>(parents.size());
+  make_room(rows);
+  std::swap(slot_of_, slot_before_);
+  std::swap(lengths_, lengths_before_);
+  slot_of_.resize(static_cast<std::size_t>(rows * shape_.capacity));
+  lengths_.resize(parents.size());
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const auto row = static_cast<std::size_t>(r);
+    const std::int64_t parent = parents[row], length = lengths_before_[static_cast<std::size_t>(parent)];
+    GAZE_CHECK(length < shape_.capacity);
+    std::copy_n(slot_before_.begin() + parent * shape_.capacity, length, slot_of_.begin() + r * shape_.capacity);
+    lengths_[row] = static_cast<std::int32_t>(length);
+  }
+  // Rows of other lengths may hold this place under any slot: the first that nobody holds. There are as many slots as
+  // rows, so one is free.
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t position = length(r);
+    const auto holds = [&](std::int64_t slot) {
+      for (std::int64_t other = 0; other < rows; ++other) {
+        if (length(other) > position && slot_of_[index(other, position)] == slot) return true;
+      }
+      return false;
+    };
+    std::int64_t slot = 0;
+    while (holds(slot)) ++slot;
+    slot_of_[index(r, position)] = static_cast<std::int32_t>(slot);
+    ++lengths_[static_cast<std::size_t>(r)];
+  }
+}
+
+void KvCache::attend_step(int layer, const Tensor& qkv, Tensor& out) {
+  Layer& own = layers_[static_cast<std::size_t>(layer)];
+  for (std::int64_t r = 0; r < rows(); ++r) store(own, qkv, r, length(r) - 1, slot_of_[index(r, length(r) - 1)]);
+  cached_attention({.heads = shape_.heads,
+                    .key_heads = shape_.key_heads,
+                    .head_size = shape_.head_size,
+                    .scale = 1 / std::sqrt(static_cast<float>(shape_.head_size)),
+                    .lengths = lengths_,
+                    .slots = slot_of_,
+                    .capacity = shape_.capacity},
+                   qkv, own.keys, own.values, out);
+}
+
+}  // namespace gaze

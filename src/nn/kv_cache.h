@@ -1,0 +1,69 @@
+// Keys and values of a decoder's positions, for sequences of different lengths that may branch: a beam that moves takes
+// a row of indices along, never the keys and values themselves.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ops/attention.h"
+#include "tensor/tensor.h"
+
+namespace gaze {
+
+struct KvCacheShape {
+  int layers = 0;
+  std::int64_t heads = 0, key_heads = 0, head_size = 0;  // as AttentionShape's
+  std::int64_t capacity = 0;                             // positions of a row at most
+  DType dtype = DType::bf16;                             // or float32
+
+  // What one row takes when it is full.
+  std::int64_t bytes() const {
+    return 2 * layers * key_heads * head_size * capacity * static_cast<std::int64_t>(size_of(dtype));
+  }
+};
+
+// Belongs to one request; not thread-safe. Memory that no position has reached yet is not touched.
+class KvCache {
+ public:
+  explicit KvCache(const KvCacheShape& shape);
+
+  const KvCacheShape& shape() const { return shape_; }
+  std::int64_t rows() const { return static_cast<std::int64_t>(lengths_.size()); }
+  std::int64_t length(std::int64_t row) const { return lengths_[static_cast<std::size_t>(row)]; }
+
+  // Starts over with `rows` empty sequences. Errors: out_of_memory.
+  void start(std::int64_t rows);
+  // Forgets what a row knows beyond its first `length` positions. Only before the first step().
+  void truncate(std::int64_t row, std::int64_t length);
+
+  // A prompt, part by part: `count` positions more in one row; then, layer by layer, attention of those positions over
+  // all of the row's. qkv: float32 [count, (heads + 2 · key_heads) · head_size], keys already rotated;
+  // out: [count, heads · head_size]. Only before the first step().
+  void extend(std::int64_t row, std::int64_t count);
+  void attend_part(int layer, std::int64_t row, const Tensor& qkv, Tensor& out);
+
+  // One position more a row: the new row i continues row parents[i]. Errors: out_of_memory (more rows than before).
+  void step(std::span<const int> parents);
+  // qkv: [rows, …], out: [rows, …] as above.
+  void attend_step(int layer, const Tensor& qkv, Tensor& out);
+
+ private:
+  struct Layer {
+    Tensor keys, values;  // [capacity, slots, width]
+  };
+  std::size_t index(std::int64_t row, std::int64_t position) const {
+    return static_cast<std::size_t>(row * shape_.capacity + position);
+  }
+  void make_room(std::int64_t slots);
+  void store(Layer& layer, const Tensor& qkv, std::int64_t from, std::int64_t position, std::int64_t slot);
+
+  KvCacheShape shape_;
+  std::int64_t width_;  // of a position's keys
+  std::vector<Layer> layers_;
+  std::int64_t slots_ = 0;
+  std::vector<std::int32_t> lengths_, lengths_before_;
+  std::vector<std::int32_t> slot_of_, slot_before_;  // [rows, capacity]: where position p of row r lies
+};
+
+}  // namespace gaze
