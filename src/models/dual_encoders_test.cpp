@@ -1,7 +1,10 @@
 // Chinese-CLIP and SigLIP against transformers, layer by layer (tools/goldens/make_dual_encoders.py).
+#include <fstream>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "models/chinese_clip/text_tower.h"
 #include "models/clip/vision_tower.h"
 #include "models/dual_encoder.h"
@@ -61,6 +64,17 @@ TEST_P(DualEncoderGolden, ATextsVectorDoesNotDependOnItsNeighbours) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     EXPECT_LT(relative_error(model->encode_texts({&texts[i], 1}), together.rows(row, row + 1)), 1e-5);
+  }
+}
+
+TEST(ChineseClip, ATokenizerOfMoreWordsThanTheModelKnowsIsRefused) {
+  const testing::SpoiledCheckpoint spoiled(golden("chinese_clip"));
+  std::ofstream(spoiled.folder() / "vocab.txt", std::ios::app) << "\nsunrise\n";
+  try {
+    load_dual_encoder(spoiled.folder());
+    FAIL() << "loaded";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::bad_weights);
   }
 }
 

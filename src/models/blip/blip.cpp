@@ -22,7 +22,7 @@ struct Parts {
       : config(parsed),
         scope(checkpoint.weights, precision),
         image_processor(open_image_processor(checkpoint.folder, config.vision.image_size)),
-        tokenizer(open_tokenizer(checkpoint.folder)),
+        tokenizer(open_tokenizer(checkpoint, config.text.vocab_size)),
         parameters(count_parameters(*checkpoint.weights)),
         vision_model(scope / "vision_model", config.vision) {
     defaults = {.max_length = 30,

@@ -5,6 +5,7 @@
 
 #include "models/blip/config.h"
 #include "nn/layers.h"
+#include "nn/patch_embedding.h"
 #include "nn/weight_table.h"
 
 namespace gaze::blip {
@@ -28,9 +29,7 @@ class VisionTower {
 
  private:
   VisionConfig config_;
-  Linear patch_embedding_;
-  Tensor class_embedding_;     // float32 [1, hidden_size]
-  Tensor position_embedding_;  // float32 [1 + patches, hidden_size]
+  PatchEmbedding embeddings_;
   Encoder encoder_;
   LayerNorm post_layernorm_;
 };

@@ -2,17 +2,17 @@
 
 #include <vector>
 
-#include "ops/elementwise.h"
-#include "ops/patches.h"
 #include "ops/scratch.h"
 
 namespace gaze::clip {
 
 VisionTower::VisionTower(const WeightScope& scope, const VisionConfig& config)
     : config_(config),
-      patch_embedding_((scope / "embeddings" / "patch_embedding").tensor("weight"), {}, scope.precision()),
-      class_embedding_((scope / "embeddings").f32("class_embedding").reshaped({1, config.encoder.hidden_size})),
-      position_embedding_((scope / "embeddings" / "position_embedding").f32("weight")),
+      embeddings_({.kernel = (scope / "embeddings" / "patch_embedding").tensor("weight"),
+                   .bias = {},
+                   .class_embedding = (scope / "embeddings").f32("class_embedding"),
+                   .position_embedding = (scope / "embeddings" / "position_embedding").f32("weight")},
+                  scope.precision()),
       pre_layernorm_(scope / "pre_layrnorm", config.encoder.layer_norm_eps),  // spelt so in the checkpoints
       post_layernorm_(scope / "post_layernorm", config.encoder.layer_norm_eps),
       encoder_(scope / "encoder" / "layers", config.encoder, clip_layer_names()) {}
@@ -29,23 +29,8 @@ void VisionTower::add_rows(WeightTable& table, const std::string& scope, const V
   table.add_norm(scope + ".post_layernorm", width);
 }
 
-// CLIPVisionEmbeddings, then pre_layrnorm.
 void VisionTower::embed(const Tensor& pixels, Tensor& hidden) const {
-  const std::int64_t batch = pixels.size(0), patches = config_.patches(), width = config_.encoder.hidden_size;
-  Scratch::Frame frame;
-  Tensor rows = frame.tensor({batch * patches, patch_embedding_.in_features()}, patch_embedding_.input_dtype());
-  Tensor embedded = frame.tensor({batch * patches, width}, DType::f32);
-  extract_patches(pixels, config_.patch_size, rows);
-  patch_embedding_(rows, embedded);
-
-  const Tensor tokens = hidden.reshaped({batch * (1 + patches), width});
-  for (std::int64_t image = 0; image < batch; ++image) {
-    const std::int64_t first = image * (1 + patches);
-    Tensor class_token = tokens.rows(first, first + 1), rest = tokens.rows(first + 1, first + 1 + patches);
-    convert(class_embedding_, class_token);
-    convert(embedded.rows(image * patches, (image + 1) * patches), rest);
-  }
-  add_broadcast(hidden, position_embedding_);
+  embeddings_(pixels, hidden);
   pre_layernorm_(hidden, hidden);
 }
 

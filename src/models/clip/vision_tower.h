@@ -5,6 +5,7 @@
 
 #include "models/clip/config.h"
 #include "nn/layers.h"
+#include "nn/patch_embedding.h"
 #include "nn/weight_table.h"
 
 namespace gaze::clip {
@@ -31,9 +32,7 @@ class VisionTower {
   void embed(const Tensor& pixels, Tensor& hidden) const;
 
   VisionConfig config_;
-  Linear patch_embedding_;
-  Tensor class_embedding_;     // float32 [1, hidden_size]
-  Tensor position_embedding_;  // float32 [1 + patches, hidden_size]
+  PatchEmbedding embeddings_;
   LayerNorm pre_layernorm_, post_layernorm_;
   Encoder encoder_;
 };

@@ -1,12 +1,9 @@
 #include "models/gaze_mini/gaze_mini.h"
 
-#include <cmath>
-#include <optional>
-
-#include "models/batches.h"
 #include "models/gaze_mini/captioner.h"
 #include "models/gaze_mini/picture_network.h"
 #include "models/gaze_mini/text_tower.h"
+#include "models/two_towers.h"
 #include "weights/dequantized_source.h"
 
 namespace gaze {
@@ -16,65 +13,24 @@ using gaze_mini::Config;
 using gaze_mini::PictureNetwork;
 using gaze_mini::TextTower;
 
-class GazeMini final : public DualEncoder {
- public:
-  GazeMini(const Checkpoint& checkpoint, const Config& config, std::shared_ptr<const WeightSource> weights,
-           const LoadOptions& options)
-      : precision_(resolve(options.precision)),
-        image_processor_(open_image_processor(checkpoint.folder, config.vision.image_size)),
-        tokenizer_(open_tokenizer(checkpoint.folder)) {
-    const WeightScope scope(weights, options.precision);
-    info_ = {.family = "gaze_mini",
-             .dimension = config.projection_dim,
-             .context_length = config.text.max_position_embeddings,
-             .logit_scale = std::exp(scope.f32("logit_scale").data<float>()[0]),
-             .parameters = count_parameters(*weights)};
-    if (options.image_tower) {
-      vision_model_.emplace(scope / "vision_model", config.vision);
-      visual_norm_.emplace(scope / "visual_norm", config.layer_norm_eps);
-      visual_projection_.emplace(scope / "visual_projection");
-    }
-    if (options.text_tower) {
-      text_model_.emplace(scope / "text_model", config.text);
-      text_projection_.emplace(scope / "text_projection");
-    }
+// The picture side: network, norm, projection.
+struct PictureTower {
+  PictureTower(const WeightScope& scope, const Config& config)
+      : network(scope / "vision_model", config.vision),
+        norm(scope / "visual_norm", config.layer_norm_eps),
+        projection(scope / "visual_projection") {}
+
+  void run(const Tensor& pixels, Tensor& embeds) const {
+    Scratch::Frame frame;
+    Tensor pooled = frame.tensor({pixels.size(0), network.config().hidden_size}, DType::f32), no_map;
+    network.run(pixels, pooled, no_map);
+    norm(pooled, pooled);
+    projection(pooled, embeds);
   }
 
-  const DualEncoderInfo& info() const override { return info_; }
-  Precision precision() const override { return precision_; }
-  const ImageProcessor& image_processor() const override { return image_processor_; }
-  const Tokenizer& tokenizer() const override { return *tokenizer_; }
-
-  Tensor encode_images(const Tensor& pixels) const override {
-    GAZE_CHECK(vision_model_);
-    return encode_image_groups(pixels, vision_model_->config().hidden_size, info_.dimension,
-                               [&](const Tensor& some, Tensor& pooled, Tensor& embeds) {
-                                 Tensor no_map;
-                                 vision_model_->run(some, pooled, no_map);
-                                 (*visual_norm_)(pooled, pooled);
-                                 (*visual_projection_)(pooled, embeds);
-                               });
-  }
-
-  Tensor encode_texts(std::span<const std::vector<TokenId>> texts) const override {
-    GAZE_CHECK(text_model_);
-    return encode_text_groups(texts, text_model_->config().encoder.hidden_size, info_.dimension,
-                              [&](TextGroup some, Tensor& pooled, Tensor& embeds) {
-                                text_model_->pool(some, pooled);
-                                (*text_projection_)(pooled, embeds);
-                              });
-  }
-
- private:
-  DualEncoderInfo info_;
-  Precision precision_;
-  ImageProcessor image_processor_;
-  std::unique_ptr<const Tokenizer> tokenizer_;
-  std::optional<PictureNetwork> vision_model_;
-  std::optional<LayerNorm> visual_norm_;
-  std::optional<Linear> visual_projection_;
-  std::optional<TextTower> text_model_;
-  std::optional<Linear> text_projection_;
+  PictureNetwork network;
+  LayerNorm norm;
+  Linear projection;
 };
 
 }  // namespace
@@ -99,7 +55,22 @@ std::shared_ptr<const WeightSource> checked_weights(const Checkpoint& checkpoint
 
 std::unique_ptr<const DualEncoder> load_gaze_mini(const Checkpoint& checkpoint, const LoadOptions& options) {
   const Config config = gaze_mini::parse_config(checkpoint.config, checkpoint.config_name());
-  return std::make_unique<const GazeMini>(checkpoint, config, gaze_mini::checked_weights(checkpoint, config), options);
+  const auto weights = gaze_mini::checked_weights(checkpoint, config);
+  const WeightScope scope(weights, options.precision);
+  TwoTowers towers = open_two_towers(checkpoint, scope,
+                                     {.family = "gaze_mini",
+                                      .dimension = config.projection_dim,
+                                      .context_length = config.text.max_position_embeddings,
+                                      .parameters = count_parameters(*weights)},
+                                     config.vision.image_size, config.text.vocab_size);
+  if (options.image_tower) {
+    towers.image_tower = [tower = std::make_shared<const PictureTower>(scope, config)](
+                             const Tensor& pixels, Tensor& embeds) { tower->run(pixels, embeds); };
+  }
+  if (options.text_tower) {
+    towers.text_tower = projected_tower<TextTower>(scope / "text_model", config.text, scope / "text_projection");
+  }
+  return make_dual_encoder(std::move(towers));
 }
 
 }  // namespace gaze

@@ -5,7 +5,6 @@
 
 #include "ops/attention.h"
 #include "ops/elementwise.h"
-#include "ops/patches.h"
 #include "ops/scratch.h"
 
 namespace gaze::siglip {
@@ -61,9 +60,11 @@ TextConfig parse_text_config(const ConfigReader& reader) {
 VisionTower::VisionTower(const WeightScope& scope, const VisionConfig& config)
     : config_(config),
       activation_dtype_(scope.activation_dtype()),
-      patch_embedding_((scope / "embeddings" / "patch_embedding").tensor("weight"),
-                       (scope / "embeddings" / "patch_embedding").f32("bias"), scope.precision()),
-      position_embedding_((scope / "embeddings" / "position_embedding").f32("weight")),
+      embeddings_({.kernel = (scope / "embeddings" / "patch_embedding").tensor("weight"),
+                   .bias = (scope / "embeddings" / "patch_embedding").f32("bias"),
+                   .class_embedding = {},
+                   .position_embedding = (scope / "embeddings" / "position_embedding").f32("weight")},
+                  scope.precision()),
       encoder_(scope / "encoder" / "layers", config.encoder, clip_layer_names()),
       post_layernorm_(scope / "post_layernorm", config.encoder.layer_norm_eps),
       query_(probe_query(scope / "head", config.encoder.hidden_size)),
@@ -90,15 +91,6 @@ void VisionTower::add_rows(WeightTable& table, const std::string& scope, const V
   table.add_norm(scope + ".head.layernorm", width);
   table.add_linear(scope + ".head.mlp.fc1", width, config.encoder.intermediate_size);
   table.add_linear(scope + ".head.mlp.fc2", config.encoder.intermediate_size, width);
-}
-
-void VisionTower::embed(const Tensor& pixels, Tensor& hidden) const {
-  const std::int64_t rows = pixels.size(0) * config_.patches();
-  Scratch::Frame frame;
-  Tensor patches = frame.tensor({rows, patch_embedding_.in_features()}, patch_embedding_.input_dtype());
-  extract_patches(pixels, config_.patch_size, patches);
-  patch_embedding_(patches, hidden);
-  add_broadcast(hidden, position_embedding_);
 }
 
 // SiglipMultiheadAttentionPoolingHead
@@ -131,7 +123,7 @@ void VisionTower::pool(const Tensor& pixels, Tensor& pooled) const {
   const std::int64_t batch = pixels.size(0), patches = config_.patches();
   Scratch::Frame frame;
   Tensor hidden = frame.tensor({batch, patches, config_.encoder.hidden_size}, DType::f32);
-  embed(pixels, hidden);
+  embeddings_(pixels, hidden);
   encoder_.run(hidden, {.batch = batch, .length = patches}, encoder_.size());
   post_layernorm_(hidden, hidden);
   pool_by_attention(hidden, pooled);
@@ -140,7 +132,7 @@ void VisionTower::pool(const Tensor& pixels, Tensor& pooled) const {
 Tensor VisionTower::hidden_states(const Tensor& pixels, int layers) const {
   const std::int64_t batch = pixels.size(0), patches = config_.patches();
   Tensor hidden = Tensor::empty({batch, patches, config_.encoder.hidden_size}, DType::f32);
-  embed(pixels, hidden);
+  embeddings_(pixels, hidden);
   encoder_.run(hidden, {.batch = batch, .length = patches}, layers);
   return hidden;
 }

@@ -9,6 +9,7 @@
 #include "models/config_reader.h"
 #include "nn/encoder_layer.h"
 #include "nn/layers.h"
+#include "nn/patch_embedding.h"
 #include "nn/weight_table.h"
 #include "text/tokenizer.h"
 
@@ -52,13 +53,11 @@ class VisionTower {
   Tensor hidden_states(const Tensor& pixels, int layers) const;
 
  private:
-  void embed(const Tensor& pixels, Tensor& hidden) const;
   void pool_by_attention(const Tensor& hidden, Tensor& pooled) const;
 
   VisionConfig config_;
   DType activation_dtype_;
-  Linear patch_embedding_;
-  Tensor position_embedding_;  // float32 [patches, hidden_size]
+  PatchEmbedding embeddings_;
   Encoder encoder_;
   LayerNorm post_layernorm_;
   // SiglipMultiheadAttentionPoolingHead: a learned probe asks, all patches answer.
