@@ -6,7 +6,7 @@
 #define HWY_TARGET_INCLUDE "ops/rotary.cpp"
 #include <hwy/foreach_target.h>
 // Highway compiles this file once for every instruction set.
-#include "ops/parallel.h"
+#include "base/parallel.h"
 #include "ops/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -41,8 +41,10 @@ TEST(Rotary, TurnsPairsByTheirAngles) {
               const double angle =
                   double{frequencies[static_cast<std::size_t>(i)]} * positions[static_cast<std::size_t>(row)];
               const double u = before.data<float>()[a], v = before.data<float>()[b];
-              expected.data<float>()[a] = static_cast<float>(1.5 * (u * std::cos(angle) - v * std::sin(angle)));
-              expected.data<float>()[b] = static_cast<float>(1.5 * (v * std::cos(angle) + u * std::sin(angle)));
+              expected.data<float>()[a] =
+                  static_cast<float>(1.5 * (u * std::cos(double{angle}) - v * std::sin(double{angle})));
+              expected.data<float>()[b] =
+                  static_cast<float>(1.5 * (v * std::cos(double{angle}) + u * std::sin(double{angle})));
             }
           }
         }

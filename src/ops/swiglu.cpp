@@ -4,7 +4,7 @@
 #define HWY_TARGET_INCLUDE "ops/swiglu.cpp"
 #include <hwy/foreach_target.h>
 // Highway compiles this file once for every instruction set.
-#include "ops/parallel.h"
+#include "base/parallel.h"
 #include "ops/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();
