@@ -48,7 +48,7 @@ bench-clients: build ## first byte, pictures at once and memory of an upload, as
 lint: deps ## clang-format, layers, messages
 	@tools/lint
 
-tidy: deps ## clang-tidy over all sources (some minutes)
+tidy: deps ## clang-tidy over src/ (a few minutes)
 	@tools/tidy
 
 format: ## format all sources

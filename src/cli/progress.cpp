@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -47,7 +48,7 @@ void Progress::clear() {
 }
 
 std::string duration(double seconds) {
-  const auto whole = static_cast<long long>(seconds + 0.5);
+  const auto whole = std::llround(seconds);
   if (whole < 60) return message("{} s", whole);
   if (whole < 3600) return message("{} min {} s", whole / 60, whole % 60);
   return message("{} h {} min", whole / 3600, whole % 3600 / 60);

@@ -155,7 +155,8 @@ VectorCodesBuilder::VectorCodesBuilder(int dimension, std::int64_t count, std::s
 
   std::vector<double> sum(width), square(width);
   for (std::size_t at = 0; at < sample.size(); ++at) sum[at % width] += sample[at];
-  const auto rows = std::max<double>(1, static_cast<double>(sample.size() / width));
+  const std::size_t whole_rows = sample.size() / width;
+  const auto rows = static_cast<double>(std::max<std::size_t>(1, whole_rows));
   auto* mean = section<float>(memory_.get(), layout.mean);
   auto* spread = section<float>(memory_.get(), layout.spread);
   for (std::size_t i = 0; i < width; ++i) mean[i] = static_cast<float>(sum[i] / rows);

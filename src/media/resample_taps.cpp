@@ -84,8 +84,10 @@ ResampleTaps resample_taps(int from, int to, int begin, int outputs, Resample re
   std::vector<double> weights(static_cast<std::size_t>(taps.stride));
   for (int out = 0; out < outputs; ++out) {
     const double centre = (begin + out + 0.5) * scale;
+    // NOLINTBEGIN(bugprone-incorrect-roundings): PIL's rounding, to the bit
     const int first = std::max(0, static_cast<int>(centre - support + 0.5));
     const int count = std::min(from, static_cast<int>(centre + support + 0.5)) - first;
+    // NOLINTEND(bugprone-incorrect-roundings)
     taps.windows[out] = {first, count};
     double total = 0.0;
     for (int i = 0; i < count; ++i) {

@@ -68,7 +68,7 @@ class Upload {
       request.headers.push_back({"Content-Type", "application/octet-stream"});
       request.body.emplace_back(FilePiece{path_, offset, length});
     }
-    const HttpResponse response = files_.http.send(request, cancel);
+    HttpResponse response = files_.http.send(request, cancel);
     if (response.status == 408 || response.status == 429 || response.status >= 500) {
       throw TransportError(message("{}: status {}", files_.api.service(), response.status), {}, true);
     }
@@ -104,7 +104,7 @@ UploadedFile GeminiFiles::upload(const std::filesystem::path& path, const std::s
       Url(base_url).resolve(path_begin == std::string::npos ? "/" : given.text().substr(path_begin)).text();
   Json file = object_at(Upload(*this, target, path, size).run(cancel), "file");
 
-  const UploadedFile uploaded{text_at(file, "name"), text_at(file, "uri"), mime_type};
+  UploadedFile uploaded{text_at(file, "name"), text_at(file, "uri"), mime_type};
   try {
     const auto end = std::chrono::steady_clock::now() + longest_processing;
     while (text_at(file, "state") == "PROCESSING") {

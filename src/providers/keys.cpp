@@ -34,7 +34,7 @@ Secret from_file(const std::string& entry) {
   return Secret(text_at(read_json_file(path), entry.c_str()));
 }
 
-Secret first(Secret one, const std::string& entry) {
+Secret first(const Secret& one, const std::string& entry) {
   return one.empty() ? from_file(entry) : one;
 }
 

@@ -141,7 +141,7 @@ ModelStore::ModelStore(fs::path models, fs::path built_in)
 fs::path ModelStore::built_in_folder() {
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const fs::path installed = (program / "../share/gaze/models" / kBuiltInModel).lexically_normal();
+  fs::path installed = (program / "../share/gaze/models" / kBuiltInModel).lexically_normal();
   if (is_checkpoint(installed)) return installed;
   return (program / "../models" / kBuiltInModel).lexically_normal();
 }

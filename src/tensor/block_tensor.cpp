@@ -73,7 +73,8 @@ void dequantise_block(const Q6_K& block, float* to) {
     const int byte = block.low[half * 64 + quarter % 2 * 32 + j];
     const int upper = (block.high[half * 32 + j] >> (2 * quarter)) & 3;
     const int value = ((quarter < 2 ? byte & 0xF : byte >> 4) | upper << 4) - 32;
-    to[element] = scale * static_cast<float>(block.scales[element / 16]) * static_cast<float>(value);
+    const int group = element / 16;
+    to[element] = scale * static_cast<float>(block.scales[group]) * static_cast<float>(value);
   }
 }
 

@@ -29,7 +29,7 @@ std::string StreamDecoder::finish() {
 }
 
 // What `text`, that of the whole window, has beyond its context; the tokens held back become the context.
-std::string StreamDecoder::release(std::string text) {
+std::string StreamDecoder::release(const std::string& text) {
   if (window_.size() == context_) return {};
   window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(context_));
   const std::string alone = tokenizer_.decode(window_, skip_special_tokens_);

@@ -24,7 +24,7 @@ class StreamDecoder {
   std::string finish();
 
  private:
-  std::string release(std::string text);
+  std::string release(const std::string& text);
 
   const Tokenizer& tokenizer_;
   bool skip_special_tokens_;

@@ -139,7 +139,7 @@ std::vector<AddedToken> read_added_tokens(const Json& list, const std::string& o
 }
 
 std::string model_type(const TokenizerFile& file) {
-  if (const std::string type = string_of(file.model, "type"); !type.empty()) return type;
+  if (std::string type = string_of(file.model, "type"); !type.empty()) return type;
   // Files of the first versions do not say it.
   if (file.has_merges) return "BPE";
   if (file.has_scores) return "Unigram";
