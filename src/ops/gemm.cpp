@@ -18,6 +18,7 @@ namespace gaze {
 namespace {
 
 constexpr std::int64_t kChunkBytes = 768 << 10;  // of packed input that one task sweeps: half of a core's L2 cache
+constexpr std::int64_t kLeastTaskWords = 16 << 10;  // rows · depth of a panel: some microseconds
 
 std::int64_t divide_up(std::int64_t value, std::int64_t by) {
   return (value + by - 1) / by;
@@ -161,7 +162,9 @@ void PackedGemm::run(const Tensor& x, Tensor& y, bool add) const {
 
   const std::int64_t panels = panels_.size(0);
   const std::int64_t chunks = divide_up(blocks * words * stride * 4, std::max(kChunkBytes, words * stride * 4));
-  const std::int64_t groups = std::clamp<std::int64_t>(divide_up(8 * compute_threads(), chunks), 1, panels);
+  // One panel a task lets the threads end together; several where one would be over before it began.
+  const std::int64_t together = divide_up(kLeastTaskWords, divide_up(rows, chunks) * words);
+  const std::int64_t groups = divide_up(panels, together);
   parallel_for(chunks * groups, [&](std::int64_t task) {
     const std::int64_t chunk = task / groups, group = task % groups;
     multiply_panels(call, group * panels / groups, (group + 1) * panels / groups, chunk * blocks / chunks,

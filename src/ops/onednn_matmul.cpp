@@ -177,6 +177,7 @@ dnnl::matmul::primitive_desc OnednnMatmul::describe(const Key& key, const Memory
 }
 
 std::shared_ptr<const OnednnMatmul::Prepared> OnednnMatmul::prepared(Key key) const {
+  key.threads = compute_threads();
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = prepared_.find(key); found != prepared_.end()) return found->second;
