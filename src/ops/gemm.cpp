@@ -45,21 +45,19 @@ Tensor readable(const Tensor& weight) {
   return aligned && (weight.dtype() == DType::f32 || weight.dtype() == DType::bf16) ? weight : weight.to_f32();
 }
 
-// Up to four rows as words: where they lie, if they are words already, else converted.
+// Some rows as words: where they lie, if they are words already, else converted.
 class WordRows {
  public:
-  static constexpr std::int64_t kMost = 4;
-
-  // `type`: what words are made of; i8 or u8 is quantised.
-  WordRows(DType type, std::int64_t features, std::int64_t words)
+  // `type`: what words are made of; i8 or u8 is quantised. `most`: rows at a time, at most a panel's columns.
+  WordRows(DType type, std::int64_t features, std::int64_t words, std::int64_t most)
       : type_(type),
         features_(features),
         words_(words),
-        made_(frame_.tensor({kMost, words * 4 / static_cast<std::int64_t>(size_of(type))}, type)) {
-    if (!is_whole()) std::fill_n(made_.raw(), kMost * words_ * 4, std::byte{0});
+        made_(frame_.tensor({most, words * 4 / static_cast<std::int64_t>(size_of(type))}, type)) {
+    if (!is_whole()) std::fill_n(made_.raw(), most * words_ * 4, std::byte{0});
   }
 
-  // x: [at most four, features], float32 or bf16, which must outlive what is returned; scales: where those of quantised
+  // x: [at most `most`, features], float32 or bf16, which must outlive what is returned; scales: where those of quantised
   // rows go, else undefined.
   std::span<const std::int32_t* const> take(const Tensor& x, Tensor scales) {
     const std::int64_t count = x.size(0);
@@ -94,7 +92,7 @@ class WordRows {
   DType type_;
   std::int64_t features_, words_;
   Tensor made_;
-  std::array<const std::int32_t*, kMost> rows_{};
+  std::array<const std::int32_t*, kPanelColumns> rows_{};
 };
 
 }  // namespace
@@ -105,23 +103,20 @@ bool is_available(GemmKind kind) {
   return vectors && (kind == GemmKind::int8 ? cpu_features().avx512_vnni : cpu_features().avx512_bf16);
 }
 
-PackedGemm::PackedGemm(const Tensor& weight, const Tensor& bias, GemmKind kind, Activation activation)
-    : out_(weight.size(0)), in_(weight.size(1)), kind_(kind), activation_(activation) {
-  GAZE_CHECK(weight.shape().rank() == 2 && is_available(kind) && (!bias.defined() || bias.elements() == out_));
+PackedGemm::PackedGemm(const StackedWeights& weights, GemmKind kind, Activation activation)
+    : out_(weights.out_features()), in_(weights.in_features()), kind_(kind), activation_(activation) {
+  GAZE_CHECK(is_available(kind));
   const std::int64_t panels = divide_up(out_, kPanelColumns), padded = panels * kPanelColumns;
   const std::int64_t words = words_of(kind, in_);
   bias_ = Tensor::zeros({padded}, DType::f32);
-  if (bias.defined()) {
-    Tensor wide = bias_.rows(0, out_);
-    convert(readable(bias.reshaped({out_})), wide);
-  }
+  if (weights.biased()) std::ranges::copy(weights.bias().values<float>(), bias_.data<float>());
   const bool int8 = kind == GemmKind::int8;
   if (int8) {
     scales_ = Tensor::zeros({padded}, DType::f32);
     correction_ = Tensor::zeros({padded}, DType::i32);
   }
   panels_ = Tensor::empty({panels, words, kPanelColumns}, kind == GemmKind::bf16 ? DType::bf16 : DType::f32);
-  parallel_for(panels, [&](std::int64_t panel) { pack(weight, panel); });
+  parallel_for(panels, [&](std::int64_t panel) { pack(weights, panel); });
 }
 
 void PackedGemm::run(const Tensor& x, Tensor& y, bool add) const {
@@ -151,13 +146,10 @@ void PackedGemm::run(const Tensor& x, Tensor& y, bool add) const {
                 .y = y};
   const Tensor matrix = x.reshaped({rows, in_});
   parallel_for(blocks, [&](std::int64_t block) {
-    WordRows some(word_dtype(kind_, DType::u8), in_, words);
-    std::int32_t* to = input.data<std::int32_t>() + block * words * stride;
     const std::int64_t first = call.first_row(block), last = call.first_row(block + 1);
-    for (std::int64_t row = first; row < last; row += WordRows::kMost) {
-      const std::int64_t end = std::min(last, row + WordRows::kMost);
-      pack_words(some.take(matrix.rows(row, end), rows_of(row_scales, row, end)), words, stride, to + (row - first));
-    }
+    WordRows some(word_dtype(kind_, DType::u8), in_, words, last - first);
+    pack_words(some.take(matrix.rows(first, last), rows_of(row_scales, first, last)), words, stride,
+               input.data<std::int32_t>() + block * words * stride);
   });
 
   const std::int64_t panels = panels_.size(0);
@@ -172,8 +164,8 @@ void PackedGemm::run(const Tensor& x, Tensor& y, bool add) const {
   });
 }
 
-// One panel: its rows of the weight as words, turned into columns.
-void PackedGemm::pack(const Tensor& weight, std::int64_t panel) {
+// One panel: its rows of the weights as words, turned into columns.
+void PackedGemm::pack(const StackedWeights& weights, std::int64_t panel) {
   const std::int64_t first = panel * kPanelColumns, last = std::min(out_, first + kPanelColumns);
   const std::int64_t words = panels_.size(1);
   Scratch::Frame frame;
@@ -181,16 +173,21 @@ void PackedGemm::pack(const Tensor& weight, std::int64_t panel) {
   const Shape shape{words, kPanelColumns};
   Tensor columns = narrow ? frame.tensor(shape, DType::f32) : panels_.rows(panel, panel + 1).reshaped(shape);
   if (last - first < kPanelColumns) std::fill_n(columns.raw(), words * kPanelColumns * 4, std::byte{0});
-  WordRows some(word_dtype(kind_, DType::i8), in_, words);
-  for (std::int64_t row = first; row < last; row += WordRows::kMost) {
-    const std::int64_t end = std::min(last, row + WordRows::kMost);
-    const Tensor features = readable(weight.rows(row, end));
-    const auto rows = some.take(features, rows_of(scales_, row, end));
-    pack_words(rows, words, kPanelColumns, reinterpret_cast<std::int32_t*>(columns.raw()) + (row - first));
-    for (std::int64_t r = row; r < end && kind_ == GemmKind::int8; ++r) {
-      const auto* q = reinterpret_cast<const std::int8_t*>(rows[static_cast<std::size_t>(r - row)]);
-      correction_.data<std::int32_t>()[r] = 128 * std::accumulate(q, q + in_, 0);
+  WordRows some(word_dtype(kind_, DType::i8), in_, words, kPanelColumns);
+  std::int64_t layer_begin = 0;
+  for (const Tensor& weight : weights.weights) {
+    GAZE_CHECK(weight.shape().rank() == 2 && weight.size(1) == in_);
+    const std::int64_t begin = std::max(first, layer_begin), end = std::min(last, layer_begin + weight.size(0));
+    if (begin < end) {
+      const Tensor features = readable(weight.rows(begin - layer_begin, end - layer_begin));
+      const auto rows = some.take(features, rows_of(scales_, begin, end));
+      pack_words(rows, words, kPanelColumns, reinterpret_cast<std::int32_t*>(columns.raw()) + (begin - first));
+      for (std::int64_t r = begin; r < end && kind_ == GemmKind::int8; ++r) {
+        const auto* q = reinterpret_cast<const std::int8_t*>(rows[static_cast<std::size_t>(r - begin)]);
+        correction_.data<std::int32_t>()[r] = 128 * std::accumulate(q, q + in_, 0);
+      }
     }
+    layer_begin += weight.size(0);
   }
   if (narrow) {
     Tensor to = panels_.rows(panel, panel + 1).reshaped(shape);

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "ops/activation.h"
-#include "tensor/tensor.h"
+#include "ops/matmul.h"
 
 namespace gaze {
 
@@ -24,8 +24,8 @@ bool is_available(GemmKind kind);  // on this CPU
 // Immutable after construction; run() may be called from several threads at once.
 class PackedGemm {
  public:
-  // weight: [out, in] of any float type; bias: [out] or undefined. Neither is kept. `kind` must be available.
-  PackedGemm(const Tensor& weight, const Tensor& bias, GemmKind kind, Activation activation);
+  // The weights are not kept. `kind` must be available.
+  PackedGemm(const StackedWeights& weights, GemmKind kind, Activation activation);
 
   std::int64_t in_features() const { return in_; }
   std::int64_t out_features() const { return out_; }
@@ -36,7 +36,7 @@ class PackedGemm {
   void run(const Tensor& x, Tensor& y, bool add) const;
 
  private:
-  void pack(const Tensor& weight, std::int64_t panel);
+  void pack(const StackedWeights& weights, std::int64_t panel);
 
   std::int64_t out_, in_;
   GemmKind kind_;

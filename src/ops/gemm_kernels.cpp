@@ -208,36 +208,37 @@ void MultiplyPanels(const GemmCall& call, std::int64_t first_panel, std::int64_t
   }
 }
 
-// Rows of words to columns, four by four as far as it goes.
+// Rows of words to columns: a cache line of each row at a time, four by four words through registers.
 void PackWords(std::span<const std::int32_t* const> rows, std::int64_t words, std::int64_t stride, std::int32_t* to) {
-  const std::size_t count = rows.size();
-  std::size_t r = 0;
+  const std::size_t fours = HWY_TARGET == HWY_SCALAR ? 0 : rows.size() / 4 * 4;
+  const std::int64_t whole = HWY_TARGET == HWY_SCALAR ? 0 : words / 4 * 4;
 #if HWY_TARGET != HWY_SCALAR
+  constexpr std::int64_t kLineWords = 16;
   const hn::CappedTag<float, 4> d;
   const hn::Repartition<double, decltype(d)> pairs;
-  for (; r + 4 <= count; r += 4) {
-    const auto row = [&](std::size_t i) { return reinterpret_cast<const float*>(rows[r + i]); };
-    const float *a = row(0), *b = row(1), *c = row(2), *e = row(3);
-    std::int64_t k = 0;
-    for (; k + 4 <= words; k += 4) {
-      const auto r0 = hn::LoadU(d, a + k), r1 = hn::LoadU(d, b + k), r2 = hn::LoadU(d, c + k), r3 = hn::LoadU(d, e + k);
-      const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
-      const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
-      const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
-      const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
-      float* out = reinterpret_cast<float*>(to + k * stride) + r;
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + stride);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * stride);
-      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * stride);
-    }
-    for (; k < words; ++k) {
-      for (std::size_t i = r; i < r + 4; ++i) to[k * stride + static_cast<std::int64_t>(i)] = rows[i][k];
+  for (std::int64_t line = 0; line < whole; line += kLineWords) {
+    const std::int64_t end = std::min(whole, line + kLineWords);
+    for (std::size_t r = 0; r < fours; r += 4) {
+      const auto load = [&](std::size_t i, std::int64_t k) HWY_ATTR {
+        return hn::LoadU(d, reinterpret_cast<const float*>(rows[r + i]) + k);
+      };
+      for (std::int64_t k = line; k < end; k += 4) {
+        const auto r0 = load(0, k), r1 = load(1, k), r2 = load(2, k), r3 = load(3, k);
+        const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
+        const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, r2, r3));
+        const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, r0, r1));
+        const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, r2, r3));
+        float* out = reinterpret_cast<float*>(to + k * stride) + r;
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + stride);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * stride);
+        hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * stride);
+      }
     }
   }
 #endif
-  for (; r < count; ++r) {
-    for (std::int64_t k = 0; k < words; ++k) to[k * stride + static_cast<std::int64_t>(r)] = rows[r][k];
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::int64_t k = r < fours ? whole : 0; k < words; ++k) to[k * stride + static_cast<std::int64_t>(r)] = rows[r][k];
   }
 }
 

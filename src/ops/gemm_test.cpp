@@ -95,7 +95,7 @@ TEST(Matmul, OwnProductIsItsFormulaOnEveryInstructionSet) {
         SCOPED_TRACE(testing::Message() << "kind " << static_cast<int>(kind) << ": " << c.rows << "x" << c.in << "x"
                                         << c.out);
         check(c, tolerance_of(kind), [kind](const Tensor& weight, const Tensor& bias, Activation activation) {
-          return PackedGemm(weight, bias, kind, activation);
+          return PackedGemm({weight, bias}, kind, activation);
         });
       }
     }
@@ -109,7 +109,7 @@ TEST(Matmul, OnednnIsTheFormula) {
       SCOPED_TRACE(testing::Message() << to_string(precision) << ": " << c.rows << "x" << c.in << "x" << c.out);
       const double tolerance = precision == Precision::f32 ? 2e-6 : precision == Precision::bf16 ? 6e-3 : 6e-2;
       check(c, tolerance, [precision](const Tensor& weight, const Tensor& bias, Activation activation) {
-        return OnednnMatmul(weight, bias, {precision, activation});
+        return OnednnMatmul({weight, bias}, {precision, activation});
       });
     }
   }

@@ -17,10 +17,10 @@ thread_local MatmulTrace* trace = nullptr;
 using Engine = std::variant<PackedGemm, OnednnMatmul>;
 
 // Our own product wherever it has the instructions that the CPU is fastest with.
-Engine make_engine(const Tensor& weight, const Tensor& bias, const MatmulOptions& options) {
+Engine make_engine(const StackedWeights& weights, const MatmulOptions& options) {
   const CpuFeatures& cpu = cpu_features();
   const auto own = [&](GemmKind kind) {
-    return Engine(std::in_place_type<PackedGemm>, weight, bias, kind, options.activation);
+    return Engine(std::in_place_type<PackedGemm>, weights, kind, options.activation);
   };
   if (options.precision == Precision::f32) return own(GemmKind::f32);
   if (!cpu.amx) {
@@ -29,7 +29,7 @@ Engine make_engine(const Tensor& weight, const Tensor& bias, const MatmulOptions
       return own(cpu.fast_bf16_pairs && is_available(GemmKind::bf16_pairs) ? GemmKind::bf16_pairs : GemmKind::bf16);
     }
   }
-  return Engine(std::in_place_type<OnednnMatmul>, weight, bias, options);
+  return Engine(std::in_place_type<OnednnMatmul>, weights, options);
 }
 
 }  // namespace
@@ -47,8 +47,8 @@ struct MatmulTrace::Limit {
 
 class PackedMatmul::Implementation {
  public:
-  Implementation(const Tensor& weight, const Tensor& bias, const MatmulOptions& options)
-      : precision_(resolve(options.precision)), engine_(make_engine(weight, bias, {precision_, options.activation})) {}
+  Implementation(const StackedWeights& weights, const MatmulOptions& options)
+      : precision_(resolve(options.precision)), engine_(make_engine(weights, {precision_, options.activation})) {}
 
   Precision precision() const { return precision_; }
 
@@ -72,8 +72,29 @@ class PackedMatmul::Implementation {
   Engine engine_;
 };
 
-PackedMatmul::PackedMatmul(const Tensor& weight, const Tensor& bias, const MatmulOptions& options)
-    : implementation_(std::make_unique<Implementation>(weight, bias, options)) {}
+std::int64_t StackedWeights::out_features() const {
+  std::int64_t rows = 0;
+  for (const Tensor& weight : weights) rows += weight.size(0);
+  return rows;
+}
+
+bool StackedWeights::biased() const {
+  return std::ranges::any_of(biases, [](const Tensor& bias) { return bias.defined(); });
+}
+
+Tensor StackedWeights::bias() const {
+  Tensor all = Tensor::zeros({out_features()}, DType::f32);
+  std::int64_t row = 0;
+  for (std::size_t i = 0; i < weights.size(); row += weights[i++].size(0)) {
+    if (!biases[i].defined()) continue;
+    GAZE_CHECK(biases[i].elements() == weights[i].size(0));
+    std::ranges::copy(biases[i].to_f32().values<float>(), all.data<float>() + row);
+  }
+  return all;
+}
+
+PackedMatmul::PackedMatmul(const StackedWeights& weights, const MatmulOptions& options)
+    : implementation_(std::make_unique<Implementation>(weights, options)) {}
 PackedMatmul::~PackedMatmul() = default;
 PackedMatmul::PackedMatmul(PackedMatmul&&) noexcept = default;
 PackedMatmul& PackedMatmul::operator=(PackedMatmul&&) noexcept = default;
@@ -118,7 +139,7 @@ void MatmulTrace::run_alone() {
       Tensor weight = Tensor::empty({product.out, product.in}, DType::f32);
       std::ranges::fill(weight.values<float>(), 0.01f);
       limit_->matmuls.emplace(std::piecewise_construct, std::forward_as_tuple(product.weights),
-                              std::forward_as_tuple(weight, Tensor(), MatmulOptions{product.precision}));
+                              std::forward_as_tuple(StackedWeights(weight, {}), MatmulOptions{product.precision}));
     }
     limit_->input = Tensor::empty({4 * in}, DType::u8);
     limit_->output = Tensor::empty({4 * out}, DType::u8);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "ops/activation.h"
@@ -10,6 +11,21 @@
 #include "tensor/tensor.h"
 
 namespace gaze {
+
+// Weights [out, in] of one or several layers that read the same input, any float types; their outputs stand side by
+// side. biases: as many, each [out] or undefined for none.
+struct StackedWeights {
+  StackedWeights(Tensor weight, Tensor bias) : weights{std::move(weight)}, biases{std::move(bias)} {}
+  StackedWeights(std::vector<Tensor> all_weights, std::vector<Tensor> all_biases)
+      : weights(std::move(all_weights)), biases(std::move(all_biases)) {}
+
+  std::int64_t in_features() const { return weights.front().size(1); }
+  std::int64_t out_features() const;
+  bool biased() const;
+  Tensor bias() const;  // of all, float32 [out], zeros where a layer has none
+
+  std::vector<Tensor> weights, biases;
+};
 
 struct MatmulOptions {
   Precision precision = Precision::automatic;
@@ -21,8 +37,8 @@ struct MatmulOptions {
 // activations one scale a row, found as they come (symmetric).
 class PackedMatmul {
  public:
-  // weight: [out_features, in_features], any float type; bias: [out_features], or undefined for none. Neither is kept.
-  PackedMatmul(const Tensor& weight, const Tensor& bias, const MatmulOptions& options);
+  // The weights are not kept.
+  PackedMatmul(const StackedWeights& weights, const MatmulOptions& options);
   ~PackedMatmul();
   PackedMatmul(PackedMatmul&&) noexcept;
   PackedMatmul& operator=(PackedMatmul&&) noexcept;

@@ -39,7 +39,7 @@ TEST(Matmul, F32IsItsFormula) {
         SCOPED_TRACE(testing::Message() << size.rows << "x" << size.in << "x" << size.out);
         const Tensor weight = random({size.out, size.in}, 1, stored, true, 0.3f), x = random({size.rows, size.in}, 2);
         const Tensor bias = biased ? random({size.out}, 3, stored, true) : Tensor();
-        const PackedMatmul matmul(weight, bias, {.precision = Precision::f32});
+        const PackedMatmul matmul({weight, bias}, {.precision = Precision::f32});
         Tensor y = Tensor::empty({size.rows, size.out}, DType::f32);
         matmul.run(x, y);
         expect_close(y, reference::matmul(x, weight, bias, Activation::none), 1e-5);
@@ -55,11 +55,11 @@ TEST(Matmul, FusesEveryActivation) {
     const Activation activation = *activation_named(name);
     const Tensor expected = reference::matmul(x, weight, bias, activation);
     Tensor y = Tensor::empty({9, 70}, DType::f32);
-    PackedMatmul(weight, bias, {Precision::f32, activation}).run(x, y);
+    PackedMatmul({weight, bias}, {Precision::f32, activation}).run(x, y);
     expect_close(y, expected, 1e-5);
-    PackedMatmul(weight, bias, {Precision::bf16, activation}).run(x, y);
+    PackedMatmul({weight, bias}, {Precision::bf16, activation}).run(x, y);
     EXPECT_GT(cosine(y, expected), 0.9999);
-    PackedMatmul(weight, bias, {Precision::int8, activation}).run(x, y);
+    PackedMatmul({weight, bias}, {Precision::int8, activation}).run(x, y);
     EXPECT_GT(cosine(y, expected), 0.999);
   }
 }
@@ -69,7 +69,7 @@ TEST(Matmul, Bf16RoundsOnlyItsInputs) {
     SCOPED_TRACE(testing::Message() << size.rows << "x" << size.in << "x" << size.out);
     const Tensor weight = random({size.out, size.in}, 1, DType::bf16, false, 0.3f), bias = random({size.out}, 2);
     const Tensor x = random({size.rows, size.in}, 3, DType::bf16, true);
-    const PackedMatmul matmul(weight, bias, {.precision = Precision::bf16});
+    const PackedMatmul matmul({weight, bias}, {.precision = Precision::bf16});
     const Tensor expected = reference::matmul(x, weight, bias, Activation::none);
     for (const DType to : {DType::f32, DType::bf16}) {
       Tensor y = Tensor::empty({size.rows, size.out}, to);
@@ -89,7 +89,7 @@ TEST(Matmul, Int8IsNearTheFormulaWhateverTheRowsScale) {
       if (from == DType::f32) {  // rows of very different size: each has its own scale
         for (std::int64_t i = 0; i < x.elements(); ++i) x.data<float>()[i] *= i / size.in % 2 ? 100.0f : 0.01f;
       }
-      const PackedMatmul matmul(weight, bias, {.precision = Precision::int8});
+      const PackedMatmul matmul({weight, bias}, {.precision = Precision::int8});
       const Tensor expected = reference::matmul(x, weight, bias, Activation::none);
       for (const DType to : {DType::f32, DType::bf16}) {
         Tensor y = Tensor::empty({size.rows, size.out}, to);
@@ -109,7 +109,7 @@ TEST(Matmul, AddsToTheResidual) {
     const Tensor residual = random({2, 9, 31}, 4);
     Tensor y = residual.clone(), expected = residual.clone();
     for (std::int64_t i = 0; i < y.elements(); ++i) expected.data<float>()[i] += product.data<float>()[i];
-    PackedMatmul(weight, bias, {.precision = precision}).run_add(x, y);
+    PackedMatmul({weight, bias}, {.precision = precision}).run_add(x, y);
     if (precision == Precision::f32) expect_close(y, expected, 1e-5);
     EXPECT_GT(cosine(y, expected), 0.9995);
   }
@@ -117,7 +117,7 @@ TEST(Matmul, AddsToTheResidual) {
 
 TEST(Matmul, OneObjectServesManyShapesAndThreads) {
   const Tensor weight = random({48, 32}, 1, DType::f32, false, 0.3f);
-  const PackedMatmul matmul(weight, {}, {.precision = Precision::f32});
+  const PackedMatmul matmul({weight, {}}, {.precision = Precision::f32});
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {

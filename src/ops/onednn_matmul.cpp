@@ -1,5 +1,6 @@
 #include "ops/onednn_matmul.h"
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 
@@ -84,13 +85,19 @@ constexpr std::size_t kMostPreparedShapes = 64;  // a prepared shape is small; t
 
 }  // namespace
 
-OnednnMatmul::OnednnMatmul(const Tensor& weight, const Tensor& bias, const MatmulOptions& options)
-    : out_(weight.size(0)), in_(weight.size(1)), precision_(options.precision), activation_(options.activation) {
-  GAZE_CHECK(weight.shape().rank() == 2 && precision_ != Precision::automatic);
-  GAZE_CHECK(!bias.defined() || bias.elements() == out_);
-  if (bias.defined()) bias_ = bias.to_f32();
-  const bool direct = weight.dtype() == DType::f32 && reinterpret_cast<std::uintptr_t>(weight.raw()) % 4 == 0;
-  const Tensor wide = direct ? weight : weight.to_f32();
+OnednnMatmul::OnednnMatmul(const StackedWeights& weights, const MatmulOptions& options)
+    : out_(weights.out_features()),
+      in_(weights.in_features()),
+      precision_(options.precision),
+      activation_(options.activation) {
+  GAZE_CHECK(precision_ != Precision::automatic);
+  if (weights.biased()) bias_ = weights.bias();
+  Tensor wide = Tensor::empty({out_, in_}, DType::f32);
+  std::int64_t row = 0;
+  for (const Tensor& weight : weights.weights) {
+    std::ranges::copy(weight.to_f32().values<float>(), wide.data<float>() + row * in_);
+    row += weight.size(0);
+  }
   if (precision_ == Precision::int8) {
     pack_int8(wide);
   } else {

@@ -18,7 +18,7 @@ namespace gaze {
 class OnednnMatmul {
  public:
   // As PackedMatmul's; options.precision is not automatic.
-  OnednnMatmul(const Tensor& weight, const Tensor& bias, const MatmulOptions& options);
+  OnednnMatmul(const StackedWeights& weights, const MatmulOptions& options);
 
   std::int64_t in_features() const { return in_; }
   std::int64_t out_features() const { return out_; }
