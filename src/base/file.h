@@ -31,6 +31,9 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
+  // The pages that lie wholly within `bytes` of a mapped file leave this process's memory until they are read again.
+  static void forget(std::span<const std::byte> bytes);
+
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;

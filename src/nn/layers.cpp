@@ -18,7 +18,9 @@ StackedWeights stack(std::initializer_list<WeightScope> scopes) {
 }  // namespace
 
 Linear::Linear(std::initializer_list<WeightScope> scopes, Activation activation)
-    : matmul_(stack(scopes), {scopes.begin()->precision(), activation}) {}
+    : matmul_(stack(scopes), {scopes.begin()->precision(), activation}) {
+  for (const WeightScope& scope : scopes) scope.forget("weight");
+}
 
 Linear::Linear(const Tensor& weight, const Tensor& bias, Precision precision, Activation activation)
     : matmul_({weight.reshaped({weight.size(0), weight.elements() / weight.size(0)}), bias}, {precision, activation}) {}

@@ -35,6 +35,10 @@ std::optional<BlockTensor> WeightScope::blocks(std::string_view name) const {
   return source_->blocks(full(name));
 }
 
+void WeightScope::forget(std::string_view name) const {
+  source_->forget(full(name));
+}
+
 DType WeightScope::activation_dtype() const {
   if (precision_ == Precision::f32) return DType::f32;
   // Narrow where products take them so, or read them once more to quantise them and narrowing costs nothing.

@@ -22,8 +22,9 @@ class WeightScope {
   WeightScope operator/(int index) const { return *this / std::to_string(index); }
 
   bool has(std::string_view name) const;
-  Tensor tensor(std::string_view name) const;                      // as stored, borrowing the file
-  Tensor f32(std::string_view name) const;                         // an own copy as float32
+  Tensor tensor(std::string_view name) const;  // as stored, borrowing the file
+  Tensor f32(std::string_view name) const;     // an own copy as float32
+  void forget(std::string_view name) const;    // packed or copied: its place in the file may leave memory
   std::optional<BlockTensor> blocks(std::string_view name) const;  // where the tensor is quantised
 
   Precision precision() const { return precision_; }  // in force

@@ -17,7 +17,7 @@
 namespace gaze {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 768 << 10;  // of packed input that one task sweeps: half of a core's L2 cache
+constexpr std::int64_t kChunkBytes = 768 << 10;     // of packed input that one task sweeps: half of a core's L2 cache
 constexpr std::int64_t kLeastTaskWords = 16 << 10;  // rows · depth of a panel: some microseconds
 
 std::int64_t divide_up(std::int64_t value, std::int64_t by) {
@@ -57,8 +57,8 @@ class WordRows {
     if (!is_whole()) std::fill_n(made_.raw(), most * words_ * 4, std::byte{0});
   }
 
-  // x: [at most `most`, features], float32 or bf16, which must outlive what is returned; scales: where those of quantised
-  // rows go, else undefined.
+  // x: [at most `most`, features], float32 or bf16, which must outlive what is returned; scales: where those of
+  // quantised rows go, else undefined.
   std::span<const std::int32_t* const> take(const Tensor& x, Tensor scales) {
     const std::int64_t count = x.size(0);
     const bool aligned = reinterpret_cast<std::uintptr_t>(x.raw()) % 4 == 0;

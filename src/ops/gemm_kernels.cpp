@@ -219,9 +219,8 @@ void PackWords(std::span<const std::int32_t* const> rows, std::int64_t words, st
   for (std::int64_t line = 0; line < whole; line += kLineWords) {
     const std::int64_t end = std::min(whole, line + kLineWords);
     for (std::size_t r = 0; r < fours; r += 4) {
-      const auto load = [&](std::size_t i, std::int64_t k) HWY_ATTR {
-        return hn::LoadU(d, reinterpret_cast<const float*>(rows[r + i]) + k);
-      };
+      const auto load = [&](std::size_t i, std::int64_t k)
+                            HWY_ATTR { return hn::LoadU(d, reinterpret_cast<const float*>(rows[r + i]) + k); };
       for (std::int64_t k = line; k < end; k += 4) {
         const auto r0 = load(0, k), r1 = load(1, k), r2 = load(2, k), r3 = load(3, k);
         const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, r0, r1));
@@ -238,7 +237,8 @@ void PackWords(std::span<const std::int32_t* const> rows, std::int64_t words, st
   }
 #endif
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    for (std::int64_t k = r < fours ? whole : 0; k < words; ++k) to[k * stride + static_cast<std::int64_t>(r)] = rows[r][k];
+    for (std::int64_t k = r < fours ? whole : 0; k < words; ++k)
+      to[k * stride + static_cast<std::int64_t>(r)] = rows[r][k];
   }
 }
 

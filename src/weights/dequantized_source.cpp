@@ -31,6 +31,8 @@ class DequantizedSource : public WeightSource {
 
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
 
+  void forget(std::string_view name) const override { source_->forget(name); }
+
   Tensor tensor(std::string_view name) const override {
     Tensor stored = source_->tensor(name);
     if (!is_quantized(name)) return stored;

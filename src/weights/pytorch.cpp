@@ -64,7 +64,7 @@ std::shared_ptr<const WeightSource> place_all(const WeightFile& file, const Pick
     const auto storage = bytes_of(host.storages().find(tensor->storage)->second);
     tensors.push_back(place_tensor(std::string(key.text), *tensor, storage, file.bytes.size(), file.origin));
   }
-  return std::make_shared<TensorTable>(std::move(tensors), file.owner, file.origin);
+  return std::make_shared<TensorTable>(std::move(tensors), file);
 }
 
 // How many bytes a storage must have; nothing where that overflows.

@@ -204,7 +204,7 @@ std::shared_ptr<const WeightSource> read_safetensors(const WeightFile& file) {
   if (end != data.size()) {
     refuse(file.origin, message("{} bytes follow the last tensor", data.size() - end));
   }
-  return std::make_shared<TensorTable>(std::move(tensors), file.owner, file.origin);
+  return std::make_shared<TensorTable>(std::move(tensors), file);
 }
 
 }  // namespace gaze

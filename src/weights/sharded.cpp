@@ -35,6 +35,9 @@ class ShardedSource final : public WeightSource {
     if (!info) refuse_missing(origin_, name);
     return shards_[static_cast<std::size_t>(info - infos_.data())]->tensor(name);
   }
+  void forget(std::string_view name) const override {
+    if (const TensorInfo* info = find(name)) shards_[static_cast<std::size_t>(info - infos_.data())]->forget(name);
+  }
 
  private:
   std::vector<TensorInfo> infos_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/message.h"
 #include "weights/weight_file.h"
 
@@ -43,8 +44,8 @@ std::uint64_t byte_size(const TensorInfo& info, const std::string& origin) {
   refuse(origin, message("tensor {}: shape {} is too large", in_quotes(info.name), to_string(info.shape)));
 }
 
-TensorTable::TensorTable(std::vector<StoredTensor> tensors, std::shared_ptr<const void> owner, std::string origin)
-    : owner_(std::move(owner)), origin_(std::move(origin)) {
+TensorTable::TensorTable(std::vector<StoredTensor> tensors, const WeightFile& file)
+    : owner_(file.owner), origin_(file.origin), mapped_(file.mapped) {
   std::sort(tensors.begin(), tensors.end(),
             [](const StoredTensor& a, const StoredTensor& b) { return a.info.name < b.info.name; });
   infos_.reserve(tensors.size());
@@ -69,6 +70,11 @@ Tensor TensorTable::tensor(std::string_view name) const {
   }
   if (!place.strides.empty()) return dense_copy(*info, place.bytes, place.strides);
   return Tensor::borrow(place.bytes, info->shape, info->dtype, owner_);
+}
+
+void TensorTable::forget(std::string_view name) const {
+  const TensorInfo* info = find(name);
+  if (mapped_ && info) MappedFile::forget(places_[static_cast<std::size_t>(info - infos_.data())].bytes);
 }
 
 }  // namespace gaze

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "weights/weight_file.h"
 #include "weights/weight_source.h"
 
 namespace gaze {
@@ -25,13 +26,14 @@ std::uint64_t byte_size(const TensorInfo& info, const std::string& origin);
 
 class TensorTable final : public WeightSource {
  public:
-  // `owner` keeps the tensors' bytes alive. Errors: bad_weights (two tensors of one name).
-  TensorTable(std::vector<StoredTensor> tensors, std::shared_ptr<const void> owner, std::string origin);
+  // `file`: whose bytes they are. Errors: bad_weights (two tensors of one name).
+  TensorTable(std::vector<StoredTensor> tensors, const WeightFile& file);
 
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   // Strided tensors are copied into dense memory at every call, all others are borrowed.
   // Errors beyond the contract: bad_weights (a boolean that is neither 0 nor 1), out_of_memory.
   Tensor tensor(std::string_view name) const override;
+  void forget(std::string_view name) const override;
 
  private:
   struct Place {
@@ -42,6 +44,7 @@ class TensorTable final : public WeightSource {
   std::vector<Place> places_;  // in the order of infos_
   std::shared_ptr<const void> owner_;
   std::string origin_;
+  bool mapped_;
 };
 
 }  // namespace gaze

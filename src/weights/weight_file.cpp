@@ -26,7 +26,7 @@ WeightFile map_weight_file(const std::filesystem::path& path) {
     refuse(display(path), message("a Git LFS pointer, not the weights themselves"),
            message("fetch the weights: git lfs pull"));
   }
-  return {bytes, std::move(mapped), display(path)};
+  return {bytes, std::move(mapped), display(path), true};
 }
 
 void refuse(const std::string& origin, const std::string& fault, std::string hint) {

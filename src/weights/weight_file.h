@@ -17,7 +17,8 @@ namespace gaze {
 struct WeightFile {
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;
-  std::string origin;  // the file as messages name it
+  std::string origin;   // the file as messages name it
+  bool mapped = false;  // `bytes` are a MappedFile's
 };
 
 // Maps the file. Errors: not_found, bad_weights (a Git LFS pointer in place of the weights).

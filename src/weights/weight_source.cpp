@@ -20,6 +20,8 @@ const TensorInfo* WeightSource::find(std::string_view name) const {
   return found != all.end() && found->name == name ? &*found : nullptr;
 }
 
+void WeightSource::forget(std::string_view) const {}
+
 std::optional<BlockTensor> WeightSource::blocks(std::string_view) const {
   return std::nullopt;
 }

@@ -34,6 +34,9 @@ class WeightSource {
   // Errors: bad_weights (no such tensor).
   virtual Tensor tensor(std::string_view name) const = 0;
 
+  // The tensor was read and will not be soon: what it takes of a mapped file leaves memory. No borrowed tensor ends.
+  virtual void forget(std::string_view name) const;
+
   // A matrix in quantised blocks as it lies in the file, for products that read blocks; tensor() gives the same in
   // f32. Nothing for a tensor of plain numbers.
   virtual std::optional<BlockTensor> blocks(std::string_view name) const;
