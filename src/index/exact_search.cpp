@@ -80,16 +80,19 @@ float scan(const VectorCodes& index, const ScanQuery& query, std::int64_t top_k,
   parallel_ranges(index.size(), kBlockRows, [&](std::int64_t first, std::int64_t last) {
     Largest lower(top_k);
     std::vector<std::int32_t> sums(kBlockRows);
+    std::vector<float> least(kBlockRows);
     for (std::int64_t begin = first; begin < last; begin += kBlockRows) {
       const std::int64_t count = std::min(kBlockRows, last - begin);
       scan_rows(query.codes.data(), index.row(begin), index.stride(), count, sums.data());
-      for (std::int64_t i = 0; i < count; ++i) {
-        const auto at = static_cast<std::size_t>(begin + i);
-        const float estimate = query.base + query.step * index.scales()[at] * static_cast<float>(sums[i]);
-        const float bound = query.norm * index.error_norms()[at] + query.rounding;
-        upper[at] = estimate + bound;
-        lower.see(estimate - bound);
+      const float *scales = index.scales().data() + begin, *error_norms = index.error_norms().data() + begin;
+      float* most = upper.data() + begin;
+      for (std::int64_t i = 0; i < count; ++i) {  // apart from the heap, so that the compiler makes vectors of it
+        const float estimate = query.base + query.step * scales[i] * static_cast<float>(sums[i]);
+        const float bound = query.norm * error_norms[i] + query.rounding;
+        most[i] = estimate + bound;
+        least[i] = estimate - bound;
       }
+      for (std::int64_t i = 0; i < count; ++i) lower.see(least[i]);
     }
     const std::lock_guard lock(mutex);
     best.insert(best.end(), lower.values().begin(), lower.values().end());

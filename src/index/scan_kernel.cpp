@@ -4,12 +4,16 @@
 #define HWY_TARGET_INCLUDE "index/scan_kernel.cpp"
 #include <hwy/foreach_target.h>
 // Highway compiles this file once for every instruction set.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace gaze {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// The CPU fetches ahead by itself, but no further than the end of a page of 4 KiB.
+constexpr std::int64_t kAhead = 4096;
 
 // kRows rows at once share each load of the query.
 template <int kRows>
@@ -24,7 +28,9 @@ void scan(const std::int16_t* query, const std::int8_t* codes, std::int64_t stri
   for (std::int64_t i = 0; i < stride; i += step) {
     const auto q = hn::LoadU(d16, query + i);
     for (int r = 0; r < kRows; ++r) {
-      const auto c = hn::PromoteTo(d16, hn::LoadU(d8, codes + r * stride + i));
+      const std::int8_t* at = codes + r * stride + i;
+      hwy::Prefetch(at + kAhead);
+      const auto c = hn::PromoteTo(d16, hn::LoadU(d8, at));
       even[r] = hn::ReorderWidenMulAccumulate(d32, q, c, even[r], odd[r]);
     }
   }

@@ -38,7 +38,7 @@ Tensor Tensor::empty(Shape shape, DType type) {
   tensor.shape_ = std::move(shape);
   tensor.type_ = type;
   // Large ones on huge pages: a five-hundredth of the page faults, and of the addresses to remember.
-  const bool large = tensor.bytes() >= 2 * kHugePage;
+  const bool large = tensor.bytes() >= kHugePage / 2;
   const std::size_t alignment = large ? kHugePage : kAlignment;
   const std::size_t bytes = (tensor.bytes() + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, bytes ? bytes : alignment);
