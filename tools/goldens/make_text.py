@@ -20,6 +20,7 @@ OUT = ROOT / "tests" / "golden" / "text"
 import sentencepiece as spm  # noqa: E402
 import tokenizers  # noqa: E402
 import transformers  # noqa: E402
+from sentencepiece import sentencepiece_model_pb2  # noqa: E402
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
@@ -236,7 +237,9 @@ def train_sentencepiece(folder, file_name, **options):
         sentence_iterator=iter(corpus()), model_writer=model, num_threads=1, minloglevel=2, character_coverage=0.9995,
         hard_vocab_limit=False, **options)  # fmt: skip
     rules.unlink(missing_ok=True)
-    (folder / file_name).write_bytes(model.getvalue())
+    stored = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    stored.normalizer_spec.ClearField("normalization_rule_tsv")  # a path of the machine that ran this
+    (folder / file_name).write_bytes(stored.SerializeToString())
 
 
 def make_siglip():
@@ -321,9 +324,8 @@ def make_unigram_json():
     """A Unigram tokenizer.json as converters write it: Precompiled, Metaspace, </s>."""
     folder = fresh("unigram_json")
     train_sentencepiece(folder, "spiece.model", model_type="unigram", vocab_size=1200, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
-    import sentencepiece.sentencepiece_model_pb2 as pb
 
-    proto = pb.ModelProto.FromString((folder / "spiece.model").read_bytes())
+    proto = sentencepiece_model_pb2.ModelProto.FromString((folder / "spiece.model").read_bytes())
     tokenizer = tokenizers.Tokenizer(models.Unigram([(p.piece, p.score) for p in proto.pieces], unk_id=2, byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap), normalizers.Lowercase(),
                                                  normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")])  # fmt: skip

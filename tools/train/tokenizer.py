@@ -1,4 +1,5 @@
 """Stage: the joint Chinese and English tokenizer, and the reference of how text becomes ids (README.md, "Text → ids")."""
+import io
 import re
 
 import sentencepiece
@@ -36,12 +37,11 @@ def run(captions, phrases):
     path = CACHE / "tokenizer.model"
     if not path.exists():
         log("tokenizer: training")
-        lines = CACHE / "tokenizer.txt"
-        lines.write_text("\n".join(prepare(t) for t in captions * 4 + phrases), encoding="utf-8")
+        model = io.BytesIO()             # lines and model through memory: files would leave their paths inside the model
         sentencepiece.SentencePieceTrainer.train(
-            input=str(lines), model_prefix=str(path.with_suffix("")), model_type="bpe", vocab_size=VOCAB_SIZE,
-            byte_fallback=True, character_coverage=0.9998, normalization_rule_name="nmt_nfkc_cf", split_digits=True,
-            pad_id=0, unk_id=1, bos_id=2, eos_id=3, control_symbols=["<en>", "<zh>"], num_threads=1,
-            input_sentence_size=0, minloglevel=1)
-        lines.unlink()
+            sentence_iterator=(prepare(t) for t in captions * 4 + phrases), model_writer=model, model_type="bpe",
+            vocab_size=VOCAB_SIZE, byte_fallback=True, character_coverage=0.9998,
+            normalization_rule_name="nmt_nfkc_cf", split_digits=True, pad_id=0, unk_id=1, bos_id=2, eos_id=3,
+            control_symbols=["<en>", "<zh>"], num_threads=1, input_sentence_size=0, minloglevel=1)
+        path.write_bytes(model.getvalue())
     return Tokenizer(path)
