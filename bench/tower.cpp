@@ -23,7 +23,8 @@ int main(int count, char** arguments) {
                                                                                            : Precision::int8});
     std::cout << "ready " << isa_name() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-      const auto results = bench_image_tower(*model, {.batch = std::atoi(arguments[3]), .seconds = std::stod(line)});
+      const auto results =
+          bench_image_tower(*model, {.batch = std::atoi(arguments[3]), .seconds = std::stod(line)}, {});
       std::cout << results[0].value << " " << results[1].value << std::endl;
     }
   } catch (const Error& error) {

@@ -6,12 +6,14 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/message.h"
+#include "base/stream.h"
 
 namespace gaze {
 namespace {
@@ -58,9 +60,16 @@ Descriptor open_for_reading(const std::filesystem::path& path, struct stat& stat
 }  // namespace
 
 Bytes read_stream(int descriptor, const std::string& name, std::int64_t limit) {
+  return read_stream(descriptor, name, limit, {});
+}
+
+Bytes read_stream(int descriptor, const std::string& name, std::int64_t limit, const CancelToken& cancel) {
+  constexpr int kAskMs = 100;  // how often the wish to stop is looked at
   Bytes bytes;
   std::size_t used = 0;
   while (true) {
+    for (pollfd waiting{descriptor, POLLIN, 0}; ::poll(&waiting, 1, kAskMs) == 0;) cancel.check();
+    cancel.check();
     if (used == bytes.size()) bytes.resize(std::max<std::size_t>(64 * 1024, bytes.size() * 2));
     const ssize_t got = ::read(descriptor, bytes.data() + used, bytes.size() - used);
     if (got < 0 && errno == EINTR) continue;

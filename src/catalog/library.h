@@ -118,6 +118,7 @@ class Library {
   void remove(std::span<const std::int64_t> picture_ids);
 
   LibraryStats stats();
+  std::map<std::string, std::int64_t> count_vectors();  // by model name
   std::vector<ListedPicture> list();
   // Reads all of it: structure, references, vectors. Errors: library_damaged (names the first faults).
   void check(const CancelToken& cancel);

@@ -29,19 +29,21 @@ bool is_missing(const std::filesystem::path& path) {
 }
 
 LibraryStats Library::stats() {
-  const auto known = models();
-  const std::lock_guard lock(*mutex_);
-  const Transaction snapshot(*database_, Transaction::Kind::read);
-  LibraryStats stats{path(), file_bytes(path()), 0, {}};
+  LibraryStats stats{path(), file_bytes(path()), 0, count_vectors()};
   for (const char* suffix : {"-wal", "-shm"}) stats.bytes += file_bytes(std::filesystem::path(path()) += suffix);
+  for (const IndexedModel& model : models()) stats.bytes += file_bytes(scan_file(path(), model.id));
+  const std::lock_guard lock(*mutex_);
   if (Query query(*database_, "SELECT count(*) FROM pictures"); query.next()) stats.pictures = query.integer(0);
-  for (const IndexedModel& model : known) {
-    Query query(*database_, "SELECT count(*) FROM vectors WHERE model = ?", model.id);
-    query.next();
-    stats.vectors[model.name] = query.integer(0);
-    stats.bytes += file_bytes(scan_file(path(), model.id));
-  }
   return stats;
+}
+
+std::map<std::string, std::int64_t> Library::count_vectors() {
+  const std::lock_guard lock(*mutex_);
+  std::map<std::string, std::int64_t> counts;
+  Query query(*database_,
+              "SELECT name, (SELECT count(*) FROM vectors WHERE model = models.id) FROM models ORDER BY name");
+  while (query.next()) counts[query.text(0)] = query.integer(1);
+  return counts;
 }
 
 std::vector<ListedPicture> Library::list() {

@@ -92,9 +92,11 @@ std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std
   const auto model = library_.read_model(model_);
   if (model) follow(*model);
   if (!model || codes_.size() == 0) {
-    throw Error(ErrorCode::library_empty,
-                message("{}: no picture is indexed with {}", display(library_.path()), model_.name),
-                message("index a folder with this model first: gaze index FOLDER --model {}", model_.name));
+    throw Error(
+        ErrorCode::library_empty, message("{}: no picture is indexed with {}", display(library_.path()), model_.name),
+        message("index a folder with this model first: gaze index FOLDER --model {}; `gaze library` tells which "
+                "models know its pictures",
+                model_.name));
   }
   if (std::ssize(query) != model->dimension) {
     throw Error(ErrorCode::library_damaged,

@@ -1,43 +1,23 @@
-// Which families there are: config.json's `architectures` or `model_type` to the function that loads them.
+// Which families there are, and what a checkpoint can do by its config.json. The load_… functions of the interfaces
+// (dual_encoder.h, captioner.h, picture_questions.h) stand beside the table in registry.cpp.
 #pragma once
 
-#include <span>
-#include <string_view>
+#include <string>
 
-#include "models/captioner.h"
-#include "models/checkpoint.h"
-#include "models/dual_encoder.h"
-#include "models/picture_questions.h"
+#include "base/json.h"
 
 namespace gaze {
 
-struct DualEncoderFamily {
-  std::string_view architecture;  // config.json's architectures[0]
-  std::string_view model_type;    // decides where a config names no architecture
-  std::unique_ptr<const DualEncoder> (*load)(const Checkpoint& checkpoint, const LoadOptions& options);
+// What can be loaded from a checkpoint with this config.json. Nothing: no family knows it.
+struct ModelAbilities {
+  bool embeds = false;    // load_dual_encoder
+  bool captions = false;  // load_captioner
+  bool answers = false;   // load_picture_answerer
+  bool matches = false;   // load_picture_matcher
 };
+ModelAbilities abilities_of(const Json& config);
 
-struct CaptionerFamily {
-  std::string_view architecture;
-  std::string_view model_type;
-  std::unique_ptr<const Captioner> (*load)(const Checkpoint& checkpoint, Precision precision);
-};
-
-struct PictureAnswererFamily {
-  std::string_view architecture;
-  std::string_view model_type;
-  std::unique_ptr<const PictureAnswerer> (*load)(const Checkpoint& checkpoint, Precision precision);
-};
-
-struct PictureMatcherFamily {
-  std::string_view architecture;
-  std::string_view model_type;
-  std::unique_ptr<const PictureMatcher> (*load)(const Checkpoint& checkpoint, Precision precision);
-};
-
-std::span<const DualEncoderFamily> dual_encoder_families();
-std::span<const CaptionerFamily> captioner_families();
-std::span<const PictureAnswererFamily> picture_answerer_families();
-std::span<const PictureMatcherFamily> picture_matcher_families();
+// What decides the family: `architectures`' first, else `model_type`; empty where config.json has neither.
+std::string architecture_of(const Json& config);
 
 }  // namespace gaze

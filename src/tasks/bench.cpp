@@ -29,12 +29,14 @@ double median(std::vector<double> values) {
 }
 
 // Median seconds of each kind of work, run in turns for `seconds` in all, at least five times each after a warm-up.
-std::vector<double> in_turns(const std::vector<std::function<void()>>& kinds, double seconds) {
+std::vector<double> in_turns(const std::vector<std::function<void()>>& kinds, double seconds,
+                             const CancelToken& cancel) {
   std::vector<std::vector<double>> times(kinds.size());
   for (const auto& work : kinds) work();
   double spent = 0;
   while (times.front().size() < 5 || spent < seconds) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
+      cancel.check();
       times[i].push_back(seconds_of(kinds[i]));
       spent += times[i].back();
     }
@@ -46,11 +48,11 @@ std::vector<double> in_turns(const std::vector<std::function<void()>>& kinds, do
 
 // `work` handles a batch; its row, and the row of its matrix products alone.
 std::vector<BenchResult> bench_tower(const std::string& what, const std::string& unit, const BenchOptions& options,
-                                     const std::function<void()>& work) {
+                                     const CancelToken& cancel, const std::function<void()>& work) {
   work();  // everything is made ready before the products are noted
   MatmulTrace products;
   work();
-  const auto medians = in_turns({[&] { products.run_alone(); }, work}, options.seconds);
+  const auto medians = in_turns({[&] { products.run_alone(); }, work}, options.seconds, cancel);
   return {{what, options.batch / medians[1], unit}, {"matmul_limit", options.batch / medians[0], unit}};
 }
 
@@ -66,7 +68,7 @@ Image picture() {
   return image;
 }
 
-double memory_read_bytes_per_second(double seconds) {
+double memory_read_bytes_per_second(double seconds, const CancelToken& cancel) {
   const std::int64_t bytes = 512 * MiB, words = bytes / 8;  // beyond what caches hold for us
   const Tensor memory = Tensor::zeros({words}, DType::i64);
   const std::int64_t* values = memory.data<std::int64_t>();
@@ -78,14 +80,15 @@ double memory_read_bytes_per_second(double seconds) {
       sum += total;
     });
   };
-  const double median_seconds = in_turns({read}, seconds).front();
+  const double median_seconds = in_turns({read}, seconds, cancel).front();
   GAZE_CHECK(sum == 0);
   return static_cast<double>(bytes) / median_seconds;
 }
 
 }  // namespace
 
-std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options) {
+std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
+                                           const CancelToken& cancel) {
   const ImageProcessor& processor = model.image_processor();
   const Image image = picture();
   Tensor pixels = Tensor::empty({options.batch, 3, processor.output_height(), processor.output_width()}, DType::f32);
@@ -93,24 +96,24 @@ std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const Bench
     Tensor one = pixels.rows(i, i + 1);
     processor.process(image, one.data<float>());
   }
-  return bench_tower("image_tower", "images/s", options, [&] { model.encode_images(pixels); });
+  return bench_tower("image_tower", "images/s", options, cancel, [&] { model.encode_images(pixels); });
 }
 
-std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& options) {
-  std::vector<BenchResult> results = bench_image_tower(model, options);
+std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& options, const CancelToken& cancel) {
+  std::vector<BenchResult> results = bench_image_tower(model, options, cancel);
 
   const std::vector<std::vector<TokenId>> texts(
       static_cast<std::size_t>(options.batch),
       model.tokenizer().encode(kCaption, {.max_length = model.info().context_length}));
-  std::ranges::move(bench_tower("text_tower", "texts/s", options, [&] { model.encode_texts(texts); }),
+  std::ranges::move(bench_tower("text_tower", "texts/s", options, cancel, [&] { model.encode_texts(texts); }),
                     std::back_inserter(results));
 
   const ImageProcessor& processor = model.image_processor();
   const Image image = picture();
   std::vector<float> pixels(std::size_t{3} * processor.output_height() * processor.output_width());
-  const auto preprocess = in_turns({[&] { processor.process(image, pixels.data()); }}, options.seconds);
+  const auto preprocess = in_turns({[&] { processor.process(image, pixels.data()); }}, options.seconds, cancel);
   results.push_back({"preprocess", 1 / preprocess.front(), "images/s"});
-  results.push_back({"memory_read", memory_read_bytes_per_second(options.seconds) / 1e9, "GB/s"});
+  results.push_back({"memory_read", memory_read_bytes_per_second(options.seconds, cancel) / 1e9, "GB/s"});
   return results;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "models/dual_encoder.h"
 
 namespace gaze {
@@ -20,10 +21,11 @@ struct BenchResult {
 };
 
 // image_tower and text_tower, each with the matmul_limit of the same batch after it (measured in turns, medians),
-// preprocess on one thread, memory_read on all. A text is one caption of usual length.
-std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& options);
+// preprocess on one thread, memory_read on all. A text is one caption of usual length. Errors: cancelled.
+std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& options, const CancelToken& cancel);
 
 // The first two of these rows alone.
-std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options);
+std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
+                                           const CancelToken& cancel);
 
 }  // namespace gaze

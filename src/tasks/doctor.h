@@ -1,10 +1,13 @@
-// What the machine offers to models.
+// What the machine offers to models, and what they need of it.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "ops/precision.h"
+#include "tasks/model_store.h"
 
 namespace gaze {
 
@@ -17,5 +20,16 @@ struct Machine {
 };
 
 Machine examine_machine();
+
+struct ModelNeeds {
+  std::string name;
+  // At most what indexing, matching and searching take at one time; 0 where the model cannot be used.
+  std::int64_t bytes = 0;
+  bool fits = false;
+  std::string fault;  // as in ModelEntry
+};
+
+// Of every installed model, its weights in `precision`. An estimate from config.json: nothing is loaded.
+std::vector<ModelNeeds> needs_of_models(const ModelStore& store, Precision precision, const Machine& machine);
 
 }  // namespace gaze

@@ -42,7 +42,7 @@ std::vector<std::optional<FailedInput>> read_batch(const ImageProcessor& process
   const auto work = [&] {
     for (std::size_t i = next++; i < paths.size(); i = next++) {
       try {
-        const Bytes file = paths[i] == "-" ? Bytes() : read_picture(paths[i]);
+        const Bytes file = paths[i] == "-" ? Bytes() : read_picture(paths[i], {});
         processor.process(paths[i] == "-" ? standard_input : file, display(paths[i]), decode,
                           pixels.data<float>() + i * one);
       } catch (const Error& error) {

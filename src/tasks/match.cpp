@@ -35,10 +35,12 @@ std::vector<std::vector<TokenId>> encode_for(const DualEncoder& encoder, std::sp
 }
 
 Matches match(const DualEncoder& encoder, const std::filesystem::path& image, std::span<const std::string> texts,
-              const PictureOptions& options, bool parse_special) {
+              const PictureOptions& options, bool parse_special, const CancelToken& cancel) {
   const ImageProcessor& processor = encoder.image_processor();
   Tensor pixels = Tensor::empty({1, 3, processor.output_height(), processor.output_width()}, DType::f32);
-  processor.process(read_picture(image), display(image), decode_options(processor, options), pixels.data<float>());
+  const Bytes bytes = read_picture(image, cancel);
+  processor.process(bytes, display(image), decode_options(processor, options), pixels.data<float>());
+  cancel.check();
   const Tensor picture = encoder.encode_images(pixels);
   const Tensor rows = encoder.encode_texts(encode_for(encoder, texts, parse_special));
 

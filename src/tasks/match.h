@@ -22,9 +22,9 @@ struct Matches {
 };
 
 // `parse_special`: text such as "<|endoftext|>" becomes that token, as the reference does.
-// Errors: those of reading and decoding `image`; limit_exceeded for a text.
+// Errors: those of reading and decoding `image`; limit_exceeded for a text; cancelled.
 Matches match(const DualEncoder& encoder, const std::filesystem::path& image, std::span<const std::string> texts,
-              const PictureOptions& options, bool parse_special);
+              const PictureOptions& options, bool parse_special, const CancelToken& cancel);
 
 // The ids that the model's text tower receives.
 std::vector<std::vector<TokenId>> encode_for(const DualEncoder& encoder, std::span<const std::string> texts,

@@ -12,35 +12,25 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "catalog/content_hash.h"
+#include "models/checkpoint.h"
 #include "models/registry.h"
 #include "tasks/open_model.h"
-#include "weights/weight_source.h"
 
 namespace gaze {
 namespace {
 
 namespace fs = std::filesystem;
 
-template <class Families>
-bool has_family(const Families& families, const std::string& architecture, const std::string& kind) {
-  return std::any_of(families.begin(), families.end(), [&](const auto& family) {
-    return architecture.empty() ? !kind.empty() && family.model_type == kind : family.architecture == architecture;
-  });
-}
-
-// What a checkpoint can do is the registry's word (models/registry.h).
-std::vector<std::string> tasks_of(const std::string& architecture, const std::string& kind) {
+// The commands a checkpoint with this config.json serves.
+std::vector<std::string> tasks_of(const Json& config) {
+  const ModelAbilities abilities = abilities_of(config);
   std::vector<std::string> tasks;
-  if (has_family(dual_encoder_families(), architecture, kind)) tasks = {"match", "embed", "index", "search"};
-  if (has_family(captioner_families(), architecture, kind)) tasks.push_back("caption");
-  if (has_family(picture_answerer_families(), architecture, kind)) tasks.push_back("ask");
-  if (has_family(picture_matcher_families(), architecture, kind)) tasks = {"match", "rerank"};
+  if (abilities.embeds || abilities.matches) tasks.emplace_back("match");
+  if (abilities.embeds) tasks.insert(tasks.end(), {"embed", "index", "search"});
+  if (abilities.captions) tasks.emplace_back("caption");
+  if (abilities.answers) tasks.emplace_back("ask");
+  if (abilities.matches) tasks.emplace_back("rerank");
   return tasks;
-}
-
-std::string text_in(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? to_valid_utf8(found->get<std::string>()) : std::string();
 }
 
 std::int64_t bytes_in(const fs::path& folder) {
@@ -51,17 +41,6 @@ std::int64_t bytes_in(const fs::path& folder) {
     if (it->is_regular_file(ignored)) bytes += static_cast<std::int64_t>(it->file_size(ignored));
   }
   return bytes;
-}
-
-// Trained numbers only: position_ids and the like are whole numbers.
-std::int64_t parameters_of(const WeightSource& weights) {
-  std::int64_t count = 0;
-  for (const TensorInfo& tensor : weights.tensors()) {
-    const bool trained = tensor.dtype == DType::f32 || tensor.dtype == DType::f16 || tensor.dtype == DType::bf16 ||
-                         tensor.dtype == DType::f64;
-    if (trained) count += tensor.shape.elements();
-  }
-  return count;
 }
 
 // `license: mit` in the front matter of the model card (the hub's format).
@@ -113,14 +92,25 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
   return all;
 }
 
+fs::path program_folder() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+// In PREFIX/bin, not in a build folder of the source.
+bool is_installed() {
+  return program_folder().filename() == "bin";
+}
+
 // Lines of `sha256sum`: 64 hexadecimal digits, two characters, the file.
-void check_sums(const fs::path& folder) {
+void check_sums(const fs::path& folder, const CancelToken& cancel) {
   const fs::path list = folder / "SHA256SUMS";
   std::error_code ignored;
   if (!fs::exists(list, ignored)) return;
   std::istringstream lines(read_text_file(list, MiB));
   for (std::string line; std::getline(lines, line);) {
     if (line.size() < 67) continue;
+    cancel.check();
     const fs::path file = folder / fs::path(line.substr(66)).filename();
     const MappedFile mapped(file);
     std::string digest;
@@ -139,11 +129,15 @@ ModelStore::ModelStore(fs::path models, fs::path built_in)
     : models_(std::move(models)), built_in_(std::move(built_in)) {}
 
 fs::path ModelStore::built_in_folder() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  const fs::path program = program_folder();
   fs::path installed = (program / "../share/gaze/models" / kBuiltInModel).lexically_normal();
   if (is_checkpoint(installed)) return installed;
-  return (program / "../models" / kBuiltInModel).lexically_normal();
+  return is_installed() ? installed : (program / "../models" / kBuiltInModel).lexically_normal();
+}
+
+std::string ModelStore::how_to_restore_built_in() {
+  if (!is_installed()) return message("get it back: git checkout models/{}", kBuiltInModel);
+  return message("install gaze again: make install PREFIX={}", display(program_folder().parent_path()));
 }
 
 ModelEntry ModelStore::describe(std::string name, const fs::path& folder) const {
@@ -152,12 +146,14 @@ ModelEntry ModelStore::describe(std::string name, const fs::path& folder) const 
   entry.licence = licence_of(folder);
   try {
     const Json config = read_json_file(folder / "config.json");
-    entry.kind = text_in(config, "model_type");
-    const auto architectures = config.is_object() ? config.find("architectures") : config.end();
-    const bool named = architectures != config.end() && architectures->is_array() && !architectures->empty() &&
-                       architectures->front().is_string();
-    entry.tasks = tasks_of(named ? architectures->front().get<std::string>() : std::string(), entry.kind);
-    entry.parameters = parameters_of(*open_weights(folder));
+    if (config.is_object() && config.contains("model_type") && config["model_type"].is_string()) {
+      entry.kind = to_valid_utf8(config["model_type"].get<std::string>());
+    }
+    entry.tasks = tasks_of(config);
+    if (entry.tasks.empty()) {
+      throw Error(ErrorCode::unsupported_model, message("\"{}\" is no model that gaze knows", architecture_of(config)));
+    }
+    entry.parameters = count_parameters(*open_weights(folder));
   } catch (const Error& error) {
     entry.fault = error.message();
   }
@@ -199,7 +195,7 @@ ModelEntry ModelStore::find(const std::string& name) const {
     if (!is_checkpoint(built_in_)) {
       throw Error(ErrorCode::model_not_found,
                   message("the built-in model is missing: {} is not there", display(built_in_ / "config.json")),
-                  message("get it back with `git checkout models/{}`, or install gaze again", kBuiltInModel));
+                  how_to_restore_built_in());
     }
     ModelEntry entry = describe(name, built_in_);
     entry.built_in = true;
@@ -213,13 +209,19 @@ ModelEntry ModelStore::find(const std::string& name) const {
   throw_not_found(name);
 }
 
-ModelEntry ModelStore::best_for(const std::string& task) const {
-  ModelEntry best;
+std::optional<ModelEntry> ModelStore::best_installed_for(const std::string& task) const {
+  std::optional<ModelEntry> best;
   for (ModelEntry& entry : list()) {
     const bool able = std::find(entry.tasks.begin(), entry.tasks.end(), task) != entry.tasks.end();
-    if (able && entry.fault.empty() && !entry.built_in && entry.parameters > best.parameters) best = std::move(entry);
+    if (!able || !entry.fault.empty() || entry.built_in) continue;
+    if (!best || entry.parameters > best->parameters) best = std::move(entry);
   }
-  return best.name.empty() ? find(kBuiltInModel) : best;
+  return best;
+}
+
+ModelEntry ModelStore::best_for(const std::string& task) const {
+  auto installed = best_installed_for(task);
+  return installed ? *std::move(installed) : find(kBuiltInModel);
 }
 
 ModelEntry ModelStore::remove(const std::string& name) const {
@@ -237,10 +239,20 @@ ModelEntry ModelStore::remove(const std::string& name) const {
   return entry;
 }
 
-ModelEntry ModelStore::verify(const std::string& name) const {
+ModelEntry ModelStore::verify(const std::string& name, const CancelToken& cancel) const {
   ModelEntry entry = find(name);
-  check_sums(entry.path);
-  open_dual_encoder(entry, {});
+  check_sums(entry.path, cancel);
+  // What several tasks share is read once for each: a check may take its time.
+  const ModelAbilities abilities = abilities_of(read_json_file(entry.path / "config.json"));
+  if (abilities.captions) open_captioner(entry, Precision::automatic);
+  cancel.check();
+  if (abilities.answers) open_picture_answerer(entry, Precision::automatic);
+  cancel.check();
+  if (abilities.matches) open_picture_matcher(entry, Precision::automatic);
+  cancel.check();
+  const bool nothing = !abilities.captions && !abilities.answers && !abilities.matches;
+  if (abilities.embeds || nothing) open_dual_encoder(entry, {});  // of no family: says so
+  cancel.check();
   return entry;
 }
 

@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "base/cancel.h"
 
 namespace gaze {
 
@@ -34,19 +37,22 @@ class ModelStore {
   // `name`: "gaze-mini", an installed name, or a checkpoint folder. Errors: model_not_found (says what there is).
   ModelEntry find(const std::string& name) const;
 
-  // The model a task takes where nobody named one: the installed one with the most parameters that can do it, else the
-  // built-in one. Errors: model_not_found.
+  // The installed model with the most parameters that can do `task`.
+  std::optional<ModelEntry> best_installed_for(const std::string& task) const;
+  // The model a task takes where nobody named one: that one, else the built-in one. Errors: model_not_found.
   ModelEntry best_for(const std::string& task) const;
 
   // Deletes an installed model. Errors: model_not_found, usage (the built-in one, a folder outside of MODELS).
   ModelEntry remove(const std::string& name) const;
 
   // Reads every file against SHA256SUMS (where the folder has one) and loads the model whole.
-  // Errors: bad_weights and the others of loading, naming what is wrong.
-  ModelEntry verify(const std::string& name) const;
+  // Errors: bad_weights and the others of loading, naming what is wrong; cancelled.
+  ModelEntry verify(const std::string& name, const CancelToken& cancel) const;
 
-  // models/gaze-mini beside the source that this program was built from, or PREFIX/share/gaze/models/gaze-mini.
+  // PREFIX/share/gaze/models/gaze-mini of a program in PREFIX/bin, else models/gaze-mini beside the build folder.
   static std::filesystem::path built_in_folder();
+  // For a hint: what to do where that folder is missing or damaged.
+  static std::string how_to_restore_built_in();
 
  private:
   ModelEntry describe(std::string name, const std::filesystem::path& folder) const;

@@ -1,4 +1,5 @@
-// Opening a model for a task.
+// Opening a model for a task: the loaders of models/, with the faults of the built-in model explained.
+// Errors of all: unsupported_model, bad_weights, not_found, invalid_json, out_of_memory.
 #pragma once
 
 #include <memory>
@@ -10,8 +11,6 @@
 
 namespace gaze {
 
-// load_… (models/) with the faults of the built-in model explained.
-// Errors: unsupported_model, bad_weights, not_found, out_of_memory.
 std::unique_ptr<const DualEncoder> open_dual_encoder(const ModelEntry& entry, const LoadOptions& options);
 std::unique_ptr<const Captioner> open_captioner(const ModelEntry& entry, Precision precision);
 std::unique_ptr<const PictureAnswerer> open_picture_answerer(const ModelEntry& entry, Precision precision);

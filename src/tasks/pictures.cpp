@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/message.h"
+#include "base/stream.h"
 #include "media/format.h"
 
 namespace gaze {
@@ -19,12 +20,13 @@ DecodeOptions decode_options(const ImageProcessor& processor, const PictureOptio
   return decode;
 }
 
-Bytes read_standard_input(std::int64_t limit) {
-  return read_stream(STDIN_FILENO, message("standard input"), limit);
+Bytes read_standard_input(std::int64_t limit, const CancelToken& cancel) {
+  return read_stream(STDIN_FILENO, message("standard input"), limit, cancel);
 }
 
-Bytes read_picture(const std::filesystem::path& path) {
-  return path == "-" ? read_standard_input(limits().image_file_bytes) : read_file(path, limits().image_file_bytes);
+Bytes read_picture(const std::filesystem::path& path, const CancelToken& cancel) {
+  return path == "-" ? read_standard_input(limits().image_file_bytes, cancel)
+                     : read_file(path, limits().image_file_bytes);
 }
 
 bool looks_like_picture(const Bytes& bytes) {

@@ -19,11 +19,11 @@ struct PictureOptions {
 // How to decode pictures for this processor.
 DecodeOptions decode_options(const ImageProcessor& processor, const PictureOptions& options);
 
-// All of standard input. Errors: limit_exceeded, not_found.
-Bytes read_standard_input(std::int64_t limit);
+// All of standard input. Errors: limit_exceeded, not_found, cancelled.
+Bytes read_standard_input(std::int64_t limit, const CancelToken& cancel);
 
-// The bytes of a picture file, or of standard input. Errors: not_found, limit_exceeded.
-Bytes read_picture(const std::filesystem::path& path);
+// The bytes of a picture file, or of standard input. Errors: not_found, limit_exceeded, cancelled.
+Bytes read_picture(const std::filesystem::path& path, const CancelToken& cancel);
 
 // True where the bytes begin as a picture does, and not as a list of paths.
 bool looks_like_picture(const Bytes& bytes);

@@ -9,8 +9,8 @@
 namespace gaze {
 
 // Writes float32 [1, 3, height, width] to `output` in NumPy's format and returns the shape.
-// Errors: those of reading, decoding and writing.
+// Errors: those of reading, decoding and writing; cancelled.
 Shape preprocess(const DualEncoder& encoder, const std::filesystem::path& image, const PictureOptions& options,
-                 const std::filesystem::path& output);
+                 const std::filesystem::path& output, const CancelToken& cancel);
 
 }  // namespace gaze

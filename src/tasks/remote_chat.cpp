@@ -31,12 +31,13 @@ bool ends_the_run(ErrorCode code) {
          code == ErrorCode::cancelled;
 }
 
-Part make_part(const RemoteModel& model, const std::string& input, const std::string& detail) {
+Part make_part(const RemoteModel& model, const std::string& input, const std::string& detail,
+               const CancelToken& cancel) {
   if (is_web_address(input)) return PictureUrlPart{input};
   const PictureRules rules = model.picture_rules(detail);
   if (input == "-") {
-    return PicturePart{
-        prepare_picture(read_standard_input(limits().image_file_bytes), message("standard input"), rules)};
+    const Bytes bytes = read_standard_input(limits().image_file_bytes, cancel);
+    return PicturePart{prepare_picture(bytes, message("standard input"), rules)};
   }
   const std::string type = media_mime_type(input);
   if (!type.empty()) return FilePart{input, type};
@@ -100,7 +101,7 @@ class RemoteChat : public VisualChat {
     const Clock::time_point start = Clock::now();
     ChatRequest request = make_request(options);
     request.messages = said_;
-    request.messages.push_back(make_message(model_, turn, options.detail));
+    request.messages.push_back(make_message(model_, turn, options.detail, cancel));
     const Clock::time_point sent = Clock::now();
     Clock::time_point first = sent;
     std::string came;
@@ -142,10 +143,11 @@ class RemoteChat : public VisualChat {
 
 }  // namespace
 
-ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail) {
+ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail,
+                         const CancelToken& cancel) {
   ChatMessage message;
   message.parts.push_back(TextPart{turn.text});
-  for (const std::string& input : turn.inputs) message.parts.push_back(make_part(model, input, detail));
+  for (const std::string& input : turn.inputs) message.parts.push_back(make_part(model, input, detail, cancel));
   return message;
 }
 
@@ -235,7 +237,7 @@ std::vector<FailedInput> ask_remote_of_each(
   run_at_once(pictures.size(), kAtOnce, cancel, [&](std::size_t index) {
     try {
       ChatRequest request = common;
-      request.messages = {make_message(model, {{pictures[index]}, text}, options.detail)};
+      request.messages = {make_message(model, {{pictures[index]}, text}, options.detail, cancel)};
       const ChatAnswer answer = send_with_care(model, request, care, cancel);
       const std::lock_guard lock(mutex);
       on_answer(index, answer);

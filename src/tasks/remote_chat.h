@@ -39,7 +39,8 @@ struct RemoteCare {
 
 // A question's message, its pictures ready to leave: upright, scaled, without metadata.
 // Errors: not_found, bad_image, image_too_large, limit_exceeded.
-ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail);
+ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail,
+                         const CancelToken& cancel);
 
 // A request without messages. Errors: usage (options that no service knows: beams, raw prompts).
 ChatRequest make_request(const AnswerOptions& options);

@@ -43,7 +43,7 @@ class RemoteChatTest : public testing::Test {
 
 TEST_F(RemoteChatTest, ShowsWhatWouldBeSentAndSendsNothing) {
   ChatRequest request = make_request({});
-  request.messages = {make_message(model_, {{pictures_[0], "https://example.org/cat.jpg"}, "?"}, "")};
+  request.messages = {make_message(model_, {{pictures_[0], "https://example.org/cat.jpg"}, "?"}, "", {})};
   const auto shown = describe_request(model_, request, false);
   EXPECT_EQ(shown["headers"]["Authorization"], "Bearer ***");
   EXPECT_THAT(shown["body"]["messages"][0]["content"][1]["image_url"]["url"].get<std::string>(),

@@ -46,7 +46,7 @@ int dry_run(Invocation& invocation, const Talk& talk, const ChatTurn& turn, cons
   }
   const RemoteModel& model = talk.remote->model();
   ChatRequest request = make_request(options);
-  request.messages = {make_message(model, turn, options.detail)};
+  request.messages = {make_message(model, turn, options.detail, invocation.cancel)};
   print_request(invocation.output, describe_request(model, request, !invocation.json()));
   log_note(departure_text(departure_of(model, request, &talk.remote->account())));
   return 0;

@@ -166,7 +166,7 @@ int run_caption(Invocation& invocation) {
                          .follow_links = settings.flag("follow-links")};
   if (settings.given("max-new-tokens")) options.max_new_tokens = static_cast<int>(settings.integer("max-new-tokens"));
   Bytes standard_input;
-  const auto named = pictures_of(invocation.arguments, standard_input);
+  const auto named = pictures_of(invocation.arguments, standard_input, invocation.cancel);
   const bool alone = named.size() == 1 && !std::filesystem::is_directory(named.front());
   Progress progress(0, message("pictures"));
   const auto show_progress = [&](std::size_t done, std::size_t total) { progress.show(done, total); };

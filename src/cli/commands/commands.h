@@ -16,6 +16,7 @@ Command caption_command();
 Command library_command();
 Command models_command();
 Command doctor_command();
+Command bench_command();
 Command config_command();
 Command completion_command();
 Command help_command();

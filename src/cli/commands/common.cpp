@@ -81,14 +81,15 @@ OrderedJson numbers(std::span<const float> values) {
   return list;
 }
 
-std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input) {
+std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input,
+                                               const CancelToken& cancel) {
   std::vector<std::filesystem::path> paths;
   for (const std::string& one : typed) {
     if (one != "-") {
       paths.emplace_back(one);
       continue;
     }
-    standard_input = read_standard_input(limits().image_file_bytes);
+    standard_input = read_standard_input(limits().image_file_bytes, cancel);
     if (looks_like_picture(standard_input)) {
       paths.emplace_back(one);
       continue;
@@ -100,11 +101,12 @@ std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& t
   return paths;
 }
 
-std::vector<std::string> texts_of(const std::vector<std::string>& typed) {
+std::vector<std::string> texts_of(const std::vector<std::string>& typed, const CancelToken& cancel) {
   std::vector<std::string> texts;
   for (const std::string& text : typed) {
     if (text == "-") {
-      for (std::string& line : split_lines(read_standard_input(limits().text_bytes))) texts.push_back(std::move(line));
+      for (std::string& line : split_lines(read_standard_input(limits().text_bytes, cancel)))
+        texts.push_back(std::move(line));
     } else {
       texts.push_back(text);
     }

@@ -40,6 +40,7 @@ inline constexpr LoadOptions kNoTowers{.image_tower = false, .text_tower = false
 OrderedJson failed_json(std::span<const FailedInput> failed);
 // The same for people, as warnings.
 void warn_of_failed(std::span<const FailedInput> failed);
+inline constexpr int kInterrupted = 130;  // the exit status where Ctrl-C is how a command ends
 // 0, or 3 where something failed.
 int status_for(std::span<const FailedInput> failed);
 
@@ -48,9 +49,10 @@ OrderedJson numbers(std::span<const float> values);
 
 // Pictures as typed; "-" among them is one picture, which then is in `standard_input`, or a list of paths, whichever
 // standard input holds.
-std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input);
+std::vector<std::filesystem::path> pictures_of(const std::vector<std::string>& typed, Bytes& standard_input,
+                                               const CancelToken& cancel);
 
-// Texts as typed, "-" standing for the lines of standard input.
-std::vector<std::string> texts_of(const std::vector<std::string>& typed);
+// Texts as typed, "-" standing for the lines of standard input. Errors: limit_exceeded, cancelled.
+std::vector<std::string> texts_of(const std::vector<std::string>& typed, const CancelToken& cancel);
 
 }  // namespace gaze::cli

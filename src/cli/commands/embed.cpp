@@ -27,8 +27,8 @@ void print(Output& output, const std::string& name, std::span<const float> vecto
 int run_embed(Invocation& invocation) {
   const Settings& settings = invocation.settings;
   Bytes standard_input;
-  const auto paths = pictures_of(invocation.arguments, standard_input);
-  const std::vector<std::string> texts = texts_of(settings.texts("text"));
+  const auto paths = pictures_of(invocation.arguments, standard_input, invocation.cancel);
+  const std::vector<std::string> texts = texts_of(settings.texts("text"), invocation.cancel);
   if (invocation.arguments.empty() && settings.texts("text").empty()) {
     throw Error(ErrorCode::usage, message("{} needs more: {}", "embed", "gaze embed IMAGE… --text T"),
                 message("see: gaze {} --help", "embed"));

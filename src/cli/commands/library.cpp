@@ -1,5 +1,3 @@
-#include "tasks/library.h"
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -10,7 +8,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal.h"
-#include "tasks/picture_walk.h"
+#include "tasks/picture_walk.h"  // and the library
 
 namespace gaze::cli {
 namespace {

@@ -43,8 +43,8 @@ int run_match(Invocation& invocation) {
                 "SigLIP 2 know Chinese",
                 entry.name, kBuiltInModel));
   }
-  const Matches result =
-      match(*encoder, image, texts, picture_options(invocation.settings), invocation.settings.flag("special"));
+  const Matches result = match(*encoder, image, texts, picture_options(invocation.settings),
+                               invocation.settings.flag("special"), invocation.cancel);
   invocation.cancel.check();
 
   if (!invocation.json()) {

@@ -69,7 +69,7 @@ int run_models(Invocation& invocation) {
   } else if (words[0] == "remove") {
     entries = {store.remove(words[1])};
   } else {
-    entries = {store.verify(words[1])};
+    entries = {store.verify(words[1], invocation.cancel)};
   }
 
   if (invocation.json()) {

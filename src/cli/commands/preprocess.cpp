@@ -15,9 +15,10 @@ int run_preprocess(Invocation& invocation) {
     throw Error(ErrorCode::usage, message("{} needs more: {}", "preprocess", "gaze preprocess IMAGE --output F.npy"),
                 message("see: gaze {} --help", "preprocess"));
   }
-  const ModelEntry entry = choose_model(invocation, "match");
+  const ModelEntry entry = choose_model(invocation, "embed");
   const auto encoder = open_model(invocation, entry, kNoTowers);
-  const Shape shape = preprocess(*encoder, invocation.arguments[0], picture_options(invocation.settings), output);
+  const Shape shape =
+      preprocess(*encoder, invocation.arguments[0], picture_options(invocation.settings), output, invocation.cancel);
   if (invocation.json()) {
     OrderedJson extents = OrderedJson::array();
     for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis]);

@@ -9,6 +9,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal.h"
+#include "tasks/search_model.h"
 #include "tasks/search_pictures.h"
 #include "tasks/show_hits.h"
 #include "tasks/weights_identity.h"
@@ -59,6 +60,20 @@ void open_file(const std::filesystem::path& file) {
   ::waitpid(child, &status, 0);
 }
 
+// The model that was asked for, else the one the library was made with; says so where another would have been taken.
+ModelEntry choose_model(const Invocation& invocation, Library& library) {
+  if (!invocation.settings.text("model").empty()) return choose_model(invocation, "search");
+  const ModelStore store(invocation.folders.models());
+  ModelEntry entry = model_for_search(library, store);
+  const auto best = store.best_installed_for("search");
+  if (best && best->name != entry.name) {
+    log_note(message("with {}, which knows most pictures of this library; --model takes another one", entry.name));
+  } else if (entry.built_in) {
+    log_note(message("with the built-in model {}; --model takes another one", entry.name));
+  }
+  return entry;
+}
+
 int run_search(Invocation& invocation) {
   const Settings& settings = invocation.settings;
   SearchRequest request{.top_k = settings.integer("top")};
@@ -68,8 +83,8 @@ int run_search(Invocation& invocation) {
     throw Error(ErrorCode::usage, message("{} needs more: {}", "search", "gaze search TEXT | --image FILE"),
                 message("see: gaze {} --help", "search"));
   }
-  const ModelEntry entry = choose_model(invocation, "search");
   Library library = Library::open(library_path(invocation));
+  const ModelEntry entry = choose_model(invocation, library);
   const auto encoder =
       open_model(invocation, entry, {.image_tower = request.image.has_value(), .text_tower = request.text.has_value()});
   request.decode = decode_options(encoder->image_processor(), picture_options(settings));

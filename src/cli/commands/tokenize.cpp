@@ -13,8 +13,8 @@ namespace gaze::cli {
 namespace {
 
 int run_tokenize(Invocation& invocation) {
-  const std::vector<std::string> texts = texts_of(invocation.arguments);
-  const ModelEntry entry = choose_model(invocation, "match");
+  const std::vector<std::string> texts = texts_of(invocation.arguments, invocation.cancel);
+  const ModelEntry entry = choose_model(invocation, "embed");
   const auto encoder = open_model(invocation, entry, kNoTowers);
   const auto all = encode_for(*encoder, texts, invocation.settings.flag("special"));
 

@@ -1,0 +1,88 @@
+#include "tasks/bench.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/message.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/common.h"
+#include "cli/terminal.h"
+#include "tasks/doctor.h"
+
+namespace gaze::cli {
+namespace {
+
+// A row of numbers, then what it means; a limit belongs to the row above it.
+void print(Output& output, const std::vector<BenchResult>& results) {
+  double above = 0;
+  for (const BenchResult& result : results) {
+    std::string meaning;
+    if (result.what == "image_tower") meaning = message("pictures through the network, pixels ready");
+    if (result.what == "text_tower") meaning = message("texts through the network");
+    if (result.what == "preprocess") meaning = message("pictures of 640×480 resized and normalised by one thread");
+    if (result.what == "memory_read") meaning = message("memory read by all threads");
+    if (result.what == "matmul_limit") {
+      const double share = 100 * above / result.value;
+      meaning = share < 5 ? message("the matrix products of the line above alone: few, it is made of convolutions")
+                          : message("the matrix products of the line above alone; it reaches {:.0f} % of them", share);
+    }
+    output.line(
+        fmt::format("{}  {:>10.1f} {}  {}", padded(result.what, 12), result.value, padded(result.unit, 8), meaning));
+    above = result.value;
+  }
+}
+
+int run_bench(Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  const ModelEntry entry = invocation.arguments.empty()
+                               ? choose_model(invocation, "embed")
+                               : ModelStore(invocation.folders.models()).find(invocation.arguments[0]);
+  const auto encoder = open_model(invocation, entry, {});
+  const BenchOptions options{.batch = static_cast<int>(settings.integer("batch")), .seconds = settings.real("seconds")};
+  log_note(message("measuring for about {:.0f} s; what else runs on this machine shows", 4 * options.seconds));
+  const std::vector<BenchResult> results = bench(*encoder, options, invocation.cancel);
+
+  const Machine machine = examine_machine();
+  const std::string precision(to_string(encoder->precision()));
+  if (!invocation.json()) {
+    invocation.output.line(message("{}, {}, {} threads, batches of {}, on {} ({})", entry.name, precision,
+                                   machine.threads, options.batch, machine.cpu, machine.isa));
+    print(invocation.output, results);
+    return 0;
+  }
+  OrderedJson list = OrderedJson::array();
+  for (const BenchResult& result : results) {
+    list.push_back({{"what", result.what}, {"value", result.value}, {"unit", result.unit}});
+  }
+  invocation.output.document({{"model", entry.name},
+                              {"threads", machine.threads},
+                              {"precision", precision},
+                              {"isa", machine.isa},
+                              {"results", std::move(list)}});
+  return 0;
+}
+
+}  // namespace
+
+Command bench_command() {
+  Command command;
+  command.name = "bench";
+  command.arguments = "[MODEL]";
+  command.summary = message("how fast a model runs here, beside what the machine allows");
+  command.description = message(
+      "Every figure is a median. matmul_limit is what the matrix products of the line before it take alone: the rest "
+      "is what the program adds. Measure on a quiet machine.");
+  command.options = {
+      integer("batch", "N", message("pictures, or texts, that the network sees at a time"), "8", 1, 1024),
+      real("seconds", "S", message("for each thing measured"), "5", 0, 3600)};
+  command.examples = {
+      {"gaze bench", message("the model that the other commands take")},
+      {"gaze bench openai/clip-vit-base-patch32 --batch 1 --precision f32", message("one picture at a time, in f32")}};
+  command.most_arguments = 1;
+  command.run = run_bench;
+  return command;
+}
+
+}  // namespace gaze::cli
