@@ -54,7 +54,7 @@ tidy: deps ## clang-tidy over src/ (a few minutes)
 format: ## format all sources
 	@tools/format
 
-install: build ## program and built-in model under PREFIX
+install: build ## program, built-in model, manual, completions and libgaze under PREFIX
 	@cmake --install build --prefix $(PREFIX)
 
 clean: ## remove the build folders
