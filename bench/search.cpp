@@ -1,7 +1,8 @@
 // How long exact search takes, beside the time to read the same bytes once.
-//   gaze_bench_search [ROWS=1000000] [PICTURES=100000]
+//   gaze_bench_search [ROWS=1000000 [PICTURES=100000 [CHECKPOINT]]]
 // "scan": ROWS vectors of 512 dimensions in memory. "library": PICTURES in a library on disk, by this process (warm)
-// and by one that begins (open: the library, its scan file, one search). Medians of alternating runs.
+// and by one that begins (open: the library, its scan file, one search). "text_to_vector": a query through CHECKPOINT's
+// text tower. Medians of alternating runs.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -21,6 +22,7 @@
 #include "catalog/library.h"
 #include "catalog/vector_search.h"
 #include "index/exact_search.h"
+#include "models/dual_encoder.h"
 
 namespace gaze {
 namespace {
@@ -175,6 +177,20 @@ OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
   return result;
 }
 
+// A text to its vector by a model that is loaded already.
+double bench_text(const char* checkpoint) {
+  const auto model = load_dual_encoder(checkpoint, {.image_tower = false});
+  std::vector<double> times;
+  for (int run = 0; run < 10 * kRuns; ++run) {
+    times.push_back(milliseconds([&] {
+      const std::vector<std::vector<TokenId>> texts{model->tokenizer().encode(
+          "a dog catches a frisbee on the beach", {.max_length = model->info().context_length})};
+      model->encode_texts(texts);
+    }));
+  }
+  return median(times);
+}
+
 }  // namespace
 }  // namespace gaze
 
@@ -187,6 +203,7 @@ int main(int count, char** arguments) {
     OrderedJson result{{"threads", compute_threads()}};
     if (rows >= 4096) result["scan"] = bench_scan(vectors, rows);
     if (pictures > 0) result["library"] = bench_library(vectors, pictures);
+    if (count > 3) result["text_to_vector_ms"] = bench_text(arguments[3]);
     std::puts(dump_json(result, 2).c_str());
     return 0;
   } catch (const Error& error) {
