@@ -184,7 +184,7 @@ void PackedGemm::pack(const StackedWeights& weights, std::int64_t panel) {
       pack_words(rows, words, kPanelColumns, reinterpret_cast<std::int32_t*>(columns.raw()) + (begin - first));
       for (std::int64_t r = begin; r < end && kind_ == GemmKind::int8; ++r) {
         const auto* q = reinterpret_cast<const std::int8_t*>(rows[static_cast<std::size_t>(r - begin)]);
-        correction_.data<std::int32_t>()[r] = 128 * std::accumulate(q, q + in_, 0);
+        correction_.data<std::int32_t>()[r] = -128 * std::accumulate(q, q + in_, 0);
       }
     }
     layer_begin += weight.size(0);

@@ -44,7 +44,7 @@ class PackedGemm {
   Tensor panels_;      // as GemmCall says
   Tensor bias_;        // float32, padded with zeros to whole panels
   Tensor scales_;      // int8: float32, one an output feature, padded
-  Tensor correction_;  // int8: i32, what the input's offset of 128 adds to each sum, padded
+  Tensor correction_;  // int8: i32, takes off what the input's offset of 128 adds to each sum, padded
 };
 
 }  // namespace gaze

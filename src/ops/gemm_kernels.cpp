@@ -25,7 +25,9 @@ constexpr std::int64_t kColumns = kVectors * kLanes;  // of a tile; kPanelColumn
 struct F32Step {
   using Sum = hn::Vec<Floats>;
   static constexpr std::int64_t kBytes = 4;
-  static HWY_INLINE Sum Zero() { return hn::Zero(Floats()); }
+  static HWY_INLINE Sum Begin(const GemmCall& call, std::int64_t column) {
+    return hn::LoadU(Floats(), call.bias + column);
+  }
   static HWY_INLINE Sum Load(const std::byte* from) {
     return hn::LoadU(Floats(), reinterpret_cast<const float*>(from));
   }
@@ -47,7 +49,9 @@ struct Bf16Step : F32Step {
 struct Int8Step {
   using Sum = hn::Vec<Ints>;
   static constexpr std::int64_t kBytes = 4;
-  static HWY_INLINE Sum Zero() { return hn::Zero(Ints()); }
+  static HWY_INLINE Sum Begin(const GemmCall& call, std::int64_t column) {
+    return hn::LoadU(Ints(), call.correction + column);
+  }
   static HWY_INLINE Sum Load(const std::byte* from) {
     return hn::LoadU(Ints(), reinterpret_cast<const std::int32_t*>(from));
   }
@@ -67,14 +71,25 @@ struct PairStep : F32Step {
 };
 #endif
 
-// sums[Rows, kColumns] of one block and `kColumns` columns of a panel.
+// A block of rows times a tile's columns of a panel.
+struct TileCall {
+  const std::int32_t* input;
+  const std::byte* weights;  // the panel's, from the tile's first column on
+  std::int64_t column;       // of the product
+  float* sums;               // [rows, kColumns]
+};
+
 template <class Step, int Rows>
-void Tile(const std::int32_t* input, std::int64_t stride, const std::byte* weights, std::int64_t words, float* sums) {
+void Tile(const GemmCall& call, const TileCall& tile) {
   typename Step::Sum sum[Rows][kVectors];
-  for (auto& row : sum) {
-    for (auto& one : row) one = Step::Zero();
+  for (int v = 0; v < kVectors; ++v) {
+    const auto begin = Step::Begin(call, tile.column + v * kLanes);
+    for (int r = 0; r < Rows; ++r) sum[r][v] = begin;
   }
-  for (std::int64_t k = 0; k < words; ++k, input += stride, weights += kPanelColumns * Step::kBytes) {
+  const std::int32_t* input = tile.input;
+  const std::byte* weights = tile.weights;
+  const std::int64_t stride = call.block_stride;
+  for (std::int64_t k = call.words; k > 0; --k, input += stride, weights += kPanelColumns * Step::kBytes) {
     typename Step::Sum column[kVectors];
     for (int v = 0; v < kVectors; ++v) column[v] = Step::Load(weights + v * kLanes * Step::kBytes);
     for (int r = 0; r < Rows; ++r) {
@@ -83,37 +98,27 @@ void Tile(const std::int32_t* input, std::int64_t stride, const std::byte* weigh
     }
   }
   for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < kVectors; ++v) Step::Store(sum[r][v], sums + r * kColumns + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) Step::Store(sum[r][v], tile.sums + r * kColumns + v * kLanes);
   }
 }
 
 template <class Step, int Rows = kRows>
-void TileOf(std::int64_t rows, const std::int32_t* input, std::int64_t stride, const std::byte* weights,
-            std::int64_t words, float* sums) {
-  if (rows == Rows) return Tile<Step, Rows>(input, stride, weights, words, sums);
-  if constexpr (Rows > 1) TileOf<Step, Rows - 1>(rows, input, stride, weights, words, sums);
+void TileOf(std::int64_t rows, const GemmCall& call, const TileCall& tile) {
+  if (rows == Rows) return Tile<Step, Rows>(call, tile);
+  if constexpr (Rows > 1) TileOf<Step, Rows - 1>(rows, call, tile);
 }
 
-// int32 sums to what they stand for, in place.
+// int32 sums to what they stand for, with the bias, in place.
 HWY_INLINE void Unquantize(const GemmCall& call, std::int64_t row, std::int64_t rows, std::int64_t column,
                            float* sums) {
   for (std::int64_t c = 0; c < kColumns; c += kLanes) {
-    const auto correction = hn::LoadU(Ints(), call.correction + column + c);
     const auto weight_scale = hn::LoadU(Floats(), call.weight_scales + column + c);
+    const auto bias = hn::LoadU(Floats(), call.bias + column + c);
     for (std::int64_t r = 0; r < rows; ++r) {
       float* at = sums + r * kColumns + c;
-      const auto whole = hn::Sub(hn::LoadU(Ints(), reinterpret_cast<const std::int32_t*>(at)), correction);
+      const auto whole = hn::ConvertTo(Floats(), hn::LoadU(Ints(), reinterpret_cast<const std::int32_t*>(at)));
       const auto scale = hn::Mul(weight_scale, hn::Set(Floats(), call.row_scales[row + r]));
-      hn::StoreU(hn::Mul(hn::ConvertTo(Floats(), whole), scale), Floats(), at);
-    }
-  }
-}
-
-HWY_INLINE void AddBias(const float* bias, std::int64_t rows, float* sums) {
-  for (std::int64_t c = 0; c < kColumns; c += kLanes) {
-    const auto value = hn::LoadU(Floats(), bias + c);
-    for (float* at = sums + c; at < sums + rows * kColumns; at += kColumns) {
-      hn::StoreU(hn::Add(hn::LoadU(Floats(), at), value), Floats(), at);
+      hn::StoreU(hn::MulAdd(whole, scale, bias), Floats(), at);
     }
   }
 }
@@ -144,7 +149,6 @@ HWY_INLINE void StoreRows(const GemmCall& call, const float* sums, std::int64_t 
 // What follows the product, on a tile of sums that lies in the nearest cache.
 void Finish(const GemmCall& call, std::int64_t row, std::int64_t rows, std::int64_t column, float* sums) {
   if (call.kind == GemmKind::int8) Unquantize(call, row, rows, column, sums);
-  AddBias(call.bias + column, rows, sums);
   ActivateAll(call.activation, sums, static_cast<std::size_t>(rows * kColumns));
   if (call.y.dtype() == DType::f32) {
     StoreRows(call, sums, row, rows, column, const_cast<float*>(call.y.data<float>()));
@@ -162,8 +166,11 @@ void MultiplyPanel(const GemmCall& call, std::int64_t panel, const std::byte* we
     if (column >= call.out) return;
     for (std::int64_t block = first_block; block < last_block; ++block) {
       const std::int64_t row = call.first_row(block), rows = call.first_row(block + 1) - row;
-      TileOf<Step>(rows, call.input + block * call.words * call.block_stride, call.block_stride,
-                   weights + part * Step::kBytes, call.words, sums);
+      TileOf<Step>(rows, call,
+                   {.input = call.input + block * call.words * call.block_stride,
+                    .weights = weights + part * Step::kBytes,
+                    .column = column,
+                    .sums = sums});
       Finish(call, row, rows, column, sums);
     }
   }

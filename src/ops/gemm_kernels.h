@@ -18,7 +18,7 @@ struct GemmCall {
   const std::byte* panels;  // [panel][word][column], 4 bytes each, 2 for GemmKind::bf16
   const float* bias;
   const float* weight_scales;      // int8
-  const std::int32_t* correction;  // int8
+  const std::int32_t* correction;  // int8: where the sums begin
   const float* row_scales;         // int8
   const std::int32_t* input;       // [block][word][block_stride], as pack_input leaves it
   std::int64_t blocks, block_stride;
