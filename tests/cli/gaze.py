@@ -42,7 +42,7 @@ class GazeTest(unittest.TestCase):
 
     def gaze(self, *arguments, stdin=b"", cwd=None, program=PROGRAM, **environment):
         done = subprocess.run([program, *map(os.fsencode, map(str_or_bytes, arguments))], input=stdin, cwd=cwd or self.folder,
-                              env=self.environment(**environment), capture_output=True, timeout=120)
+                              env=self.environment(**environment), capture_output=True, timeout=300)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def document(self, *arguments, status=0, **more):

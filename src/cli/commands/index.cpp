@@ -20,6 +20,7 @@ namespace {
 void print(Output& output, const IndexResult& result, const Library& library) {
   output.line(message("{} added, {} updated, {} unchanged, {} removed, {} skipped, {} failed", result.added,
                       result.updated, result.unchanged, result.removed, result.skipped, result.failed.size()));
+  if (result.added + result.updated == 0) return;
   output.line(message("{} ({:.1f} pictures a second) into {}", duration(result.seconds), result.images_per_second,
                       display(library.path())));
 }

@@ -27,8 +27,9 @@ void print(Output& output, const std::vector<std::string>& texts, const Matches&
   width = std::min(width, columns - kBar - 10);
   for (const std::size_t i : order) {
     const double probability = result.matches[i].probability;
-    output.line(fmt::format("{}  {:.4f}  {}", padded(fitted(printable(texts[i]), width), width), probability,
-                            bar(probability, kBar)));
+    const std::string drawn = bar(probability, kBar);
+    output.line(fmt::format("{}  {:.4f}{}{}", padded(fitted(printable(texts[i]), width), width), probability,
+                            drawn.empty() ? "" : "  ", drawn));
   }
 }
 
