@@ -6,7 +6,7 @@ namespace gaze {
 // Cores that affinity and the cgroup's CPU quota leave to this process, at least 1.
 int available_threads();
 
-// Threads for compute (ops, oneDNN through OpenMP). Default: available_threads(). Set once at start.
+// Threads for compute (base/parallel.h, oneDNN). Default: available_threads(). Set once at start.
 int compute_threads();
 void set_compute_threads(int count);
 

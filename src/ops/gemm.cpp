@@ -17,8 +17,8 @@
 namespace gaze {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 768 << 10;     // of packed input that one task sweeps: half of a core's L2 cache
-constexpr std::int64_t kLeastTaskWords = 16 << 10;  // rows · depth of a panel: some microseconds
+constexpr std::int64_t kChunkBytes = 768 << 10;    // of packed input that one task sweeps: half of a core's L2 cache
+constexpr std::int64_t kLeastTaskWords = 4 << 10;  // rows · depth of a panel: a microsecond or two
 
 std::int64_t divide_up(std::int64_t value, std::int64_t by) {
   return (value + by - 1) / by;
@@ -153,7 +153,9 @@ void PackedGemm::run(const Tensor& x, Tensor& y, bool add) const {
   });
 
   const std::int64_t panels = panels_.size(0);
-  const std::int64_t chunks = divide_up(blocks * words * stride * 4, std::max(kChunkBytes, words * stride * 4));
+  const std::int64_t least_blocks = kind_ == GemmKind::bf16 ? 12 : 1;  // each chunk widens the weights anew
+  const std::int64_t block_bytes = words * stride * 4;
+  const std::int64_t chunks = divide_up(blocks * block_bytes, std::max(kChunkBytes, least_blocks * block_bytes));
   // One panel a task lets the threads end together; several where one would be over before it began.
   const std::int64_t together = divide_up(kLeastTaskWords, divide_up(rows, chunks) * words);
   const std::int64_t groups = divide_up(panels, together);

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <hwy/cache_control.h>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/gemm_kernels.cpp"
 #include <hwy/foreach_target.h>
@@ -92,6 +94,8 @@ void Tile(const GemmCall& call, const TileCall& tile) {
   for (std::int64_t k = call.words; k > 0; --k, input += stride, weights += kPanelColumns * Step::kBytes) {
     typename Step::Sum column[kVectors];
     for (int v = 0; v < kVectors; ++v) column[v] = Step::Load(weights + v * kLanes * Step::kBytes);
+    // The CPU fetches ahead by itself, but no further than the end of a page of 4 KiB.
+    for (std::int64_t at = 0; at < kColumns * Step::kBytes; at += 64) hwy::Prefetch(weights + 4096 + at);
     for (int r = 0; r < Rows; ++r) {
       const auto value = Step::Input(input + r);
       for (int v = 0; v < kVectors; ++v) sum[r][v] = Step::Add(sum[r][v], value, column[v]);
