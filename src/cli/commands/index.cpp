@@ -5,6 +5,7 @@
 
 #include <fmt/chrono.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/message.h"
 #include "cli/commands/commands.h"
@@ -57,13 +58,25 @@ void add_to(IndexResult& all, IndexResult now) {
   if (all.seconds > 0) all.images_per_second = static_cast<double>(all.added + all.updated) / all.seconds;
 }
 
+// Another program that writes to the library is waited for: who watches has time.
+IndexResult index_patiently(const std::function<IndexResult()>& index) {
+  while (true) {
+    try {
+      return index();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::library_locked) throw;
+      log_warning(error.message());
+    }
+  }
+}
+
 // Goes on until Ctrl-C, with a line for each run that changed something.
 void watch_on(Invocation& invocation, FolderWatch& watch, const std::function<IndexResult()>& index, IndexResult& all) {
   log_note(message("watching for changes; Ctrl-C ends it"));
   try {
     while (true) {
       watch.wait(invocation.cancel);
-      IndexResult now = index();
+      IndexResult now = index_patiently(index);
       if (!invocation.json()) {
         warn_of_new(now, all);
         if (now.added + now.updated + now.removed > 0) {
@@ -121,8 +134,7 @@ Command index_command() {
   command.summary = message("bring the library up to date with folders of pictures");
   command.description = message(
       "Folders are read with all below them. What did not change is not read again, what moved is known by its "
-      "content, "
-      "what is gone is forgotten. Stop it at any time: what is done stays, and the next run goes on.");
+      "content, what is gone is forgotten. Stop it at any time: what is done stays, and the next run goes on.");
   command.options = {flag("watch", message("then go on with every change, until Ctrl-C")), decode_option(),
                      no_exif_rotation_option(), flag("follow-links", message("follow symbolic links to folders"))};
   command.examples = {{"gaze index ~/Pictures", message("all pictures below a folder")},
