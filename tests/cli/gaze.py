@@ -69,7 +69,10 @@ class GazeTest(unittest.TestCase):
         return process
 
     def interrupted(self, process):
-        """What it says after Ctrl-C."""
+        """What it says after Ctrl-C, which comes no sooner than the program can hear it."""
+        deadline = time.monotonic() + 60
+        while not catches(process.pid, signal.SIGINT) and time.monotonic() < deadline:
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         try:
             deadline = time.monotonic() + 60
@@ -88,6 +91,13 @@ class GazeTest(unittest.TestCase):
         for sample in sorted(SAMPLES.glob("*.jpg"))[:count]:
             shutil.copy(sample, folder)
         return folder
+
+
+def catches(pid, number):
+    """True once the process has a handler for this signal (proc(5), SigCgt)."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return int(caught, 16) >> (number - 1) & 1 == 1
 
 
 def str_or_bytes(argument):
