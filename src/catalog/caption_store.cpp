@@ -1,9 +1,12 @@
 #include "catalog/caption_store.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace gaze {
 namespace {
+
+constexpr std::size_t kMostWords = 32;  // of a query: FTS5 bounds the depth of expressions
 
 StoredCaption caption_of(const Query& row) {
   return {row.text(0), row.text(1)};
@@ -92,15 +95,15 @@ void CaptionStore::store_file(const PictureFile& file, const ContentHash& hash) 
 std::vector<FoundCaption> CaptionStore::search(std::span<const std::string> words, std::int64_t most) {
   std::vector<FoundCaption> found;
   if (words.empty()) return found;
-  const std::string expression = any_of(words);
+  const std::string expression = any_of(words.first(std::min(words.size(), kMostWords)));
   std::unordered_set<ContentId> seen;
   const std::lock_guard lock(*library_.mutex_);
-  // The inner SELECT lets FTS5 sort by rank alone; a content with captions in several languages comes up several times.
-  Query query(
-      *library_.database_,
-      "SELECT content, text, -score FROM (SELECT rowid, rank AS score FROM caption_words WHERE caption_words "
-      "MATCH ? ORDER BY rank LIMIT ?) AS hits JOIN captions ON captions.id = hits.rowid ORDER BY score, content",
-      std::string_view(expression), most);
+  // A content with captions in several languages comes up several times.
+  Query query(*library_.database_,
+              "SELECT content, text, evidence FROM (SELECT rowid, caption_evidence(caption_words) AS evidence "
+              "FROM caption_words WHERE caption_words MATCH ? ORDER BY evidence DESC LIMIT ?) AS hits "
+              "JOIN captions ON captions.id = hits.rowid ORDER BY evidence DESC, content",
+              std::string_view(expression), most);
   while (query.next()) {
     if (seen.insert(query.integer(0)).second) found.push_back({query.integer(0), query.text(1), query.real(2)});
   }

@@ -32,7 +32,7 @@ struct NewCaption {
 struct FoundCaption {
   ContentId content = 0;
   std::string text;
-  double score = 0;  // the higher the better (BM25); comparable within one search
+  double evidence = 0;  // that the words mean this caption, 0 to 1 (caption_evidence.h)
 };
 
 // Each call is one transaction, whole or not at all; threads and errors as Library.
@@ -49,7 +49,7 @@ class CaptionStore {
   // A file whose content is known already.
   void store_file(const PictureFile& file, const ContentHash& hash);
 
-  // The captions that have some of `words`, best first, the best one of each content alone.
+  // The captions that have some of `words` (the first 32 of them), best first, the best one of each content alone.
   std::vector<FoundCaption> search(std::span<const std::string> words, std::int64_t most);
   // The caption made last; empty where there is none.
   std::string newest(ContentId content);

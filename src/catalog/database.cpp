@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/message.h"
+#include "catalog/caption_evidence.h"
 
 namespace gaze {
 namespace {
@@ -36,6 +37,7 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
       sqlite3_db_config(handle_, setting, 0, nullptr);
     }
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    add_caption_evidence(handle_);
     // Pages of 16 KiB hold seven vectors of 512 floats; the default of 4 KiB holds one and wastes half.
     run("PRAGMA page_size = 16384; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;"
         "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -25,6 +26,10 @@ void copy_vector(Database& database, const IndexedModel& model, ContentId conten
   Query query(database, "SELECT vector FROM vectors WHERE model = ? AND content = ?", model.id, content);
   if (!query.next() || !is_unit_vector(query.blob(0), model.dimension)) throw_damaged(database, content, model.name);
   std::memcpy(to, query.blob(0).data(), query.blob(0).size());
+}
+
+bool has_vector(Database& database, const IndexedModel& model, ContentId content) {
+  return Query(database, "SELECT 1 FROM vectors WHERE model = ? AND content = ?", model.id, content).next();
 }
 
 std::vector<ContentId> contents_of(Database& database, const IndexedModel& model) {
@@ -85,7 +90,8 @@ void VectorSearch::follow(const IndexedModel& model) {
   key_ = key;
 }
 
-std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std::int64_t top_k) {
+std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std::int64_t top_k,
+                                               std::span<const ContentId> also) {
   const std::lock_guard lock(*library_.mutex_);
   Database& database = *library_.database_;
   const Transaction snapshot(database, Transaction::Kind::read);
@@ -111,16 +117,32 @@ std::vector<FoundPicture> VectorSearch::search(std::span<const float> query, std
       rows += model->dimension;
     }
   };
+  const auto add = [&](ContentId content, float score, std::vector<FoundPicture>& to) {
+    for (StoredPicture& picture : library_.read_pictures("WHERE content = ? ORDER BY path", content)) {
+      to.push_back({std::move(picture), content, score});
+    }
+  };
+  const auto sort = [](std::vector<FoundPicture>& pictures) {
+    std::stable_sort(pictures.begin(), pictures.end(), [](const FoundPicture& a, const FoundPicture& b) {
+      return a.score != b.score ? a.score > b.score : a.picture.path < b.picture.path;
+    });
+  };
   std::vector<FoundPicture> found;
   for (const Neighbour& neighbour : exact_search(codes_, query, top_k, fetch)) {
     if (std::ssize(found) >= top_k) break;
-    for (StoredPicture& picture : library_.read_pictures("WHERE content = ? ORDER BY path", neighbour.id))
-      found.push_back({std::move(picture), neighbour.score});
+    add(neighbour.id, neighbour.score, found);
   }
-  std::stable_sort(found.begin(), found.end(), [](const FoundPicture& a, const FoundPicture& b) {
-    return a.score != b.score ? a.score > b.score : a.picture.path < b.picture.path;
-  });
+  sort(found);
   if (std::ssize(found) > top_k) found.resize(static_cast<std::size_t>(top_k));
+
+  std::vector<float> vector(query.size());
+  for (const ContentId content : also) {
+    const bool there = std::any_of(found.begin(), found.end(), [&](const auto& one) { return one.content == content; });
+    if (there || !has_vector(database, *model, content)) continue;
+    copy_vector(database, *model, content, vector.data());
+    add(content, std::inner_product(query.begin(), query.end(), vector.begin(), 0.0F), found);
+  }
+  sort(found);
   return found;
 }
 

@@ -12,6 +12,7 @@ namespace gaze {
 
 struct FoundPicture {
   StoredPicture picture;
+  ContentId content = 0;
   float score = 0;  // cosine
 };
 
@@ -24,7 +25,9 @@ class VectorSearch {
 
   // The `top_k` best pictures: highest score first, then by path; two files with the same content are two pictures.
   // Errors: library_empty where nothing is indexed with this model, usage where `query` has not its dimension.
-  std::vector<FoundPicture> search(std::span<const float> query, std::int64_t top_k);
+  // The pictures of the contents in `also` that have a vector are found too, however far they are.
+  std::vector<FoundPicture> search(std::span<const float> query, std::int64_t top_k,
+                                   std::span<const ContentId> also = {});
 
   // Brings the codes and their file up to date, as a search would; nothing where nothing is indexed.
   void refresh();

@@ -144,6 +144,7 @@ class Captioning {
   }
 
   void read_others() {
+    done_before_ = done_;
     std::vector<const PictureFile*> files;
     for (const std::size_t item : to_read_) files.push_back(&items_[item].picture.file);
     PicturePipeline pipeline(
@@ -306,9 +307,10 @@ class Captioning {
     fail(item, items_[other].failure.code, text);
   }
 
+  // Of what is read in this run: what the library had took no time.
   void report() {
     tell();
-    if (options_.progress) options_.progress(done_, items_.size());
+    if (options_.progress) options_.progress(done_ - done_before_, to_read_.size());
   }
 
   void tell() {
@@ -333,6 +335,7 @@ class Captioning {
   std::optional<std::size_t> standard_input_;
   std::vector<std::size_t> to_read_;  // items, as the pipeline counts its files
   std::size_t done_ = 0, told_ = 0;
+  std::size_t done_before_ = 0;  // before the first file was read
   std::vector<ReadyPicture> batch_;
   Tensor pixels_;                                                                         // of a whole batch, made once
   std::unordered_map<ContentHash, std::vector<std::size_t>, ContentHashHasher> waiting_;  // items by content

@@ -36,7 +36,7 @@ struct CaptionOptions {
   std::optional<int> max_new_tokens;  // in place of generation.max_length
   PictureOptions pictures;
   bool follow_links = false;
-  // From the calling thread: how many files are done, and each caption once it and all before it are.
+  // From the calling thread: how many of the files to read are done, and each caption once it and all before it are.
   std::function<void(std::size_t done, std::size_t total)> progress = {};
   std::function<void(const CaptionedPicture&)> on_caption = {};
 };

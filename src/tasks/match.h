@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "models/dual_encoder.h"
+#include "models/picture_questions.h"
 #include "tasks/pictures.h"
 
 namespace gaze {
@@ -17,13 +19,17 @@ struct Match {
 };
 
 struct Matches {
-  std::string normalisation;   // "softmax": the texts compete; "sigmoid": each for itself
+  std::string normalisation;   // "softmax": the texts compete; "sigmoid", "itm": each for itself
   std::vector<Match> matches;  // one a text, in their order
 };
 
 // `parse_special`: text such as "<|endoftext|>" becomes that token, as the reference does.
 // Errors: those of reading and decoding `image`; limit_exceeded for a text; cancelled.
 Matches match(const DualEncoder& encoder, const std::filesystem::path& image, std::span<const std::string> texts,
+              const PictureOptions& options, bool parse_special, const CancelToken& cancel);
+
+// The same with a model that looks at both together; the logit is that of "yes" less that of "no".
+Matches match(const PictureMatcher& matcher, const std::filesystem::path& image, std::span<const std::string> texts,
               const PictureOptions& options, bool parse_special, const CancelToken& cancel);
 
 // The ids that the model's text tower receives.

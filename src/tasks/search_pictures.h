@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/caption_store.h"
 #include "catalog/library.h"
 #include "catalog/vector_search.h"
 #include "media/image.h"
@@ -23,9 +24,10 @@ struct SearchRequest {
 
 struct FoundResult {
   std::filesystem::path path;       // as the user gave it, where that still leads to it
-  float score = 0;                  // cosine
+  float score = 0;                  // cosine, more where a caption has the words of the query
   std::optional<double> relevance;  // a probability, of models that give one (SigLIP)
   PictureFacts facts;
+  std::string caption;  // the one that has the words, else the newest; empty where there is none
 };
 
 struct SearchResult {
@@ -33,6 +35,9 @@ struct SearchResult {
   std::int64_t missing = 0;          // better ones left out as their files are gone
 };
 
+// Orders by the cosine of the two vectors. Where captions have words of a text query they lift their pictures: by up to
+// what lies between the best and the hundredth, so that vectors and captions count alike whatever the model's cosines.
+//
 // Answers one search after the other over one library and one model; what the search needs stays in memory between
 // them. One search at a time. What is passed by reference outlives it.
 class PictureSearcher {
@@ -47,8 +52,16 @@ class PictureSearcher {
  private:
   std::vector<float> query_vector(const SearchRequest& request) const;
 
+  struct Hit {
+    FoundPicture found;  // its score is the cosine
+    float score = 0;
+    std::string caption;  // that has words of the query
+  };
+  std::vector<Hit> find(std::span<const float> query, std::span<const FoundCaption> captions, std::int64_t wanted);
+
   const DualEncoder& encoder_;
   VectorSearch vectors_;
+  CaptionStore captions_;
 };
 
 }  // namespace gaze

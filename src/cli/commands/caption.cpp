@@ -87,11 +87,11 @@ OrderedJson json_of(const CaptionedPicture& picture) {
 void print(Output& output, const CaptionedPicture& picture, bool alone) {
   const std::string name = alone ? "" : printable(display(picture.image));
   if (picture.candidates.size() == 1) {
-    output.line((alone ? "" : name + ": ") + picture.candidates.front().text);
+    output.line((alone ? "" : name + ": ") + printable(picture.candidates.front().text));
   } else {
     if (!alone) output.line(name);
     for (const CaptionCandidate& one : picture.candidates) {
-      output.line(fmt::format("{}{:8.4f}  {}", alone ? "" : "  ", one.score, one.text));
+      output.line(fmt::format("{}{:8.4f}  {}", alone ? "" : "  ", one.score, printable(one.text)));
     }
   }
   output.flush();

@@ -33,10 +33,8 @@ void print(Output& output, const std::vector<std::string>& texts, const Matches&
   }
 }
 
-int run_match(Invocation& invocation) {
-  const std::filesystem::path image = invocation.arguments[0];
-  const std::vector<std::string> texts(invocation.arguments.begin() + 1, invocation.arguments.end());
-  const ModelEntry entry = choose_model(invocation, "match");
+Matches match_vectors(const Invocation& invocation, const ModelEntry& entry, const std::filesystem::path& image,
+                      const std::vector<std::string>& texts) {
   const auto encoder = open_model(invocation, entry, {});
   if (is_wrong_language(*encoder, texts)) {
     log_note(
@@ -44,8 +42,20 @@ int run_match(Invocation& invocation) {
                 "SigLIP 2 know Chinese",
                 entry.name, kBuiltInModel));
   }
-  const Matches result = match(*encoder, image, texts, picture_options(invocation.settings),
-                               invocation.settings.flag("special"), invocation.cancel);
+  return match(*encoder, image, texts, picture_options(invocation.settings), invocation.settings.flag("special"),
+               invocation.cancel);
+}
+
+int run_match(Invocation& invocation) {
+  const std::filesystem::path image = invocation.arguments[0];
+  const std::vector<std::string> texts(invocation.arguments.begin() + 1, invocation.arguments.end());
+  // Unasked, one that makes vectors: a model that looks at both together is many times slower.
+  const ModelEntry entry = choose_model(invocation, "embed");
+  const bool together = std::find(entry.tasks.begin(), entry.tasks.end(), "rerank") != entry.tasks.end();
+  const Matches result =
+      together ? match(*open_picture_matcher(entry, precision_of(invocation)), image, texts,
+                       picture_options(invocation.settings), invocation.settings.flag("special"), invocation.cancel)
+               : match_vectors(invocation, entry, image, texts);
   invocation.cancel.check();
 
   if (!invocation.json()) {
@@ -73,7 +83,8 @@ Command match_command() {
   command.summary = message("how well each text fits a picture");
   command.description = message(
       "With most models the texts compete and their probabilities add up to 1: give every possibility, and one for "
-      "\"something else\". With SigLIP each text stands for itself. IMAGE may be - for standard input.");
+      "\"something else\". With SigLIP and BLIP's matching models each text stands for itself. IMAGE may be - for "
+      "standard input.");
   command.options = {no_exif_rotation_option(), decode_option(), special_option()};
   command.examples = {
       {message("gaze match photo.jpg \"a cat\" \"a dog\" \"a person\" \"a car\""),

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -8,7 +10,9 @@
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
+#include "tasks/rerank.h"
 #include "tasks/search_model.h"
 #include "tasks/search_pictures.h"
 #include "tasks/show_hits.h"
@@ -27,7 +31,7 @@ OrderedJson json_of(const FoundResult& found) {
   object["width"] = found.facts.width;
   object["height"] = found.facts.height;
   object["taken"] = found.facts.taken.empty() ? OrderedJson() : OrderedJson(found.facts.taken);
-  object["caption"] = nullptr;
+  object["caption"] = found.caption.empty() ? OrderedJson() : OrderedJson(found.caption);
   return object;
 }
 
@@ -43,7 +47,8 @@ void print(Output& output, const SearchResult& result) {
   const bool pictures = is_terminal(STDOUT_FILENO) && terminal_shows_pictures();
   for (const FoundResult& found : result.results) {
     if (pictures) show_in_terminal(output, found);
-    output.line(fmt::format("{:.4f}  {}", found.score, printable(display(found.path))));
+    const std::string caption = found.caption.empty() ? "" : "  " + found.caption;
+    output.line(fmt::format("{:.4f}  {}{}", found.score, printable(display(found.path)), printable(caption)));
   }
 }
 
@@ -74,6 +79,17 @@ ModelEntry choose_model(const Invocation& invocation, Library& library) {
   return entry;
 }
 
+// The first hits in the order of a model that looks at picture and text together.
+void rerank_hits(const Invocation& invocation, const SearchRequest& request, SearchResult& result) {
+  const ModelEntry entry = reranking_model(ModelStore(invocation.folders.models()));
+  const auto matcher = open_picture_matcher(entry, precision_of(invocation));
+  Progress progress(0, message("pictures"));
+  rerank(*matcher, *request.text, picture_options(invocation.settings), result.results, invocation.cancel,
+         [&](std::size_t done, std::size_t total) { progress.show(done, total); });
+  const auto wanted = static_cast<std::size_t>(invocation.settings.integer("top"));
+  if (result.results.size() > wanted) result.results.resize(wanted);
+}
+
 int run_search(Invocation& invocation) {
   const Settings& settings = invocation.settings;
   SearchRequest request{.top_k = settings.integer("top")};
@@ -83,14 +99,23 @@ int run_search(Invocation& invocation) {
     throw Error(ErrorCode::usage, message("{} needs more: {}", "search", "gaze search TEXT | --image FILE"),
                 message("see: gaze {} --help", "search"));
   }
+  if (settings.flag("rerank")) {
+    if (!request.text) {
+      throw Error(ErrorCode::usage, message("--rerank goes with words, not with a picture"),
+                  message("see: gaze {} --help", "search"));
+    }
+    reranking_model(ModelStore(invocation.folders.models()));  // said before the search if there is none
+    request.top_k = std::max(request.top_k, kReranked);
+  }
   Library library = Library::open(library_path(invocation));
   const ModelEntry entry = choose_model(invocation, library);
   const auto encoder =
       open_model(invocation, entry, {.image_tower = request.image.has_value(), .text_tower = request.text.has_value()});
   request.decode = decode_options(encoder->image_processor(), picture_options(settings));
   PictureSearcher searcher(library, *encoder, {entry.name, weights_identity(entry.path)});
-  const SearchResult result = searcher.search(request);
+  SearchResult result = searcher.search(request);
   invocation.cancel.check();
+  if (settings.flag("rerank")) rerank_hits(invocation, request, result);
   if (result.missing > 0) log_note(message("{} pictures are gone since they were indexed", result.missing));
 
   const std::string query = request.text ? *request.text : display(*request.image);
@@ -124,11 +149,13 @@ Command search_command() {
   command.arguments = "[TEXT]";
   command.summary = message("find indexed pictures by words or by another picture");
   command.description = message(
-      "Describe what the picture shows, in Chinese or English. The score is the cosine of the two vectors: the order "
-      "counts, not the height.");
+      "Describe what the picture shows, in Chinese or English. The score is the cosine of the two vectors, raised "
+      "where "
+      "a caption of the picture (gaze caption) has the words: the order counts, not the height.");
   command.options = {file("image", "FILE", message("search by this picture instead of words")),
                      integer("top", "K", message("how many pictures"), "5", 1),
                      file("sheet", "OUT.png", message("draw the hits as a contact sheet")),
+                     flag("rerank", message("order the first 50 by an installed image-text matching model")),
                      flag("open", message("show the sheet, or else the best hit, in the desktop's viewer")),
                      decode_option(),
                      no_exif_rotation_option()};

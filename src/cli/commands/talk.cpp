@@ -1,5 +1,6 @@
 #include "cli/commands/talk.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "base/error.h"
@@ -7,6 +8,7 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "cli/commands/common.h"
+#include "tasks/answer_question.h"
 
 namespace gaze::cli {
 namespace {
@@ -84,10 +86,16 @@ Talk open_talk(const Invocation& invocation, bool keep_answers) {
     talk.chat = make_remote_chat(talk.remote->model(), talk.remote->care());
     return talk;
   }
-  if (name.empty()) throw_no_model();
-  const ModelEntry entry = ModelStore(invocation.folders.models()).find(name);
-  throw Error(ErrorCode::unsupported_model, message("{} cannot answer questions", entry.name),
-              message("see what models can do: gaze models"));
+  const ModelStore store(invocation.folders.models());
+  const ModelEntry entry = name.empty() ? store.best_for("ask") : store.find(name);
+  const bool able = std::find(entry.tasks.begin(), entry.tasks.end(), "ask") != entry.tasks.end();
+  if (!able && name.empty()) throw_no_model();
+  if (!able && entry.fault.empty()) {
+    throw Error(ErrorCode::unsupported_model, message("{} cannot answer questions", entry.name),
+                message("see what models can do: gaze models"));
+  }
+  talk.chat = make_answerer_chat(open_picture_answerer(entry, precision_of(invocation)), entry.name);
+  return talk;
 }
 
 StreamedText::~StreamedText() {

@@ -1,0 +1,41 @@
+#include "tasks/rerank.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "tasks/match.h"
+
+namespace gaze {
+
+ModelEntry reranking_model(const ModelStore& store) {
+  const auto entry = store.best_installed_for("rerank");
+  if (!entry) {
+    throw Error(ErrorCode::model_not_found, message("--rerank needs a model that looks at picture and text together"),
+                message("install one: gaze pull {}", "Salesforce/blip-itm-base-coco"));
+  }
+  return *entry;
+}
+
+void rerank(const PictureMatcher& matcher, const std::string& text, const PictureOptions& options,
+            std::vector<FoundResult>& results, const CancelToken& cancel,
+            const std::function<void(std::size_t done, std::size_t total)>& progress) {
+  const std::size_t count = std::min<std::size_t>(results.size(), kReranked);
+  for (std::size_t i = 0; i < count; ++i) {
+    cancel.check();
+    results[i].relevance.reset();
+    try {
+      results[i].relevance =
+          match(matcher, results[i].path, std::span(&text, 1), options, false, cancel).matches[0].probability;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::cancelled) throw;
+      log_warning(error.message());
+    }
+    progress(i + 1, count);
+  }
+  std::stable_sort(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(count),
+                   [](const FoundResult& a, const FoundResult& b) { return a.relevance > b.relevance; });
+}
+
+}  // namespace gaze
