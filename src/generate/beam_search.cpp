@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/parallel.h"
 #include "generate/logits_processors.h"
+#include "ops/log_sum_exp.h"
 
 namespace gaze {
 namespace {
@@ -39,9 +41,38 @@ class PromptSearch {
     for (Beam& beam : running_) beam.row = row++;
   }
 
-  // One step; `logits` holds all rows of the decoder's last call.
-  void advance(std::span<const float> logits, std::size_t vocabulary, std::vector<float>& scratch) {
-    const std::vector<Candidate> candidates = best_continuations(logits, vocabulary, scratch);
+  // The best continuations of running beam `b` alone, best first; `logits` holds all rows of the decoder's last call.
+  // Safe to call for several beams at a time.
+  std::vector<Candidate> best_of_beam(std::size_t b, std::span<const float> logits, std::size_t vocabulary) const {
+    const auto row = logits.subspan(static_cast<std::size_t>(running_[b].row) * vocabulary, vocabulary);
+    const float normaliser = log_sum_exp(row);
+    thread_local std::vector<float> log_probs;
+    log_probs.resize(vocabulary);
+    for (std::size_t v = 0; v < vocabulary; ++v) log_probs[v] = row[v] - normaliser;
+    process_scores(config_, running_[b].sequence, log_probs);
+
+    // A heap of the best, the worst on top; earlier tokens win ties.
+    const std::size_t keep = candidates_kept();
+    float worst = kNever;
+    std::vector<Candidate> heap;
+    for (std::size_t v = 0; v < vocabulary; ++v) {
+      const float score = log_probs[v] + running_[b].score;
+      if (!(score > worst)) continue;
+      if (heap.size() == keep) {
+        std::pop_heap(heap.begin(), heap.end(), better);
+        heap.pop_back();
+      }
+      heap.push_back({score, static_cast<int>(b), static_cast<TokenId>(v), false});
+      std::push_heap(heap.begin(), heap.end(), better);
+      if (heap.size() == keep) worst = heap.front().score;
+    }
+    std::stable_sort(heap.begin(), heap.end(), better);
+    return heap;
+  }
+
+  // One step; `of_beams` holds best_of_beam of each running one.
+  void advance(std::span<const std::vector<Candidate>> of_beams) {
+    const std::vector<Candidate> candidates = best_continuations(of_beams);
     collect_finished(candidates);
     continue_beams(candidates);
     ++length_;
@@ -73,36 +104,23 @@ class PromptSearch {
            static_cast<float>(std::pow(static_cast<double>(length), static_cast<double>(config_.length_penalty)));
   }
 
-  // The best 2·num_beams continuations (more with several end tokens) over all running beams: enough that num_beams
-  // remain even if every beam's best continuation ends.
-  std::vector<Candidate> best_continuations(std::span<const float> logits, std::size_t vocabulary,
-                                            std::vector<float>& log_probs) const {
-    const auto keep = static_cast<std::size_t>(std::max<std::size_t>(2, 1 + config_.eos_token_ids.size()) *
-                                               static_cast<std::size_t>(config_.num_beams));
-    // A heap of the best `keep`, the worst on top; earlier entries win ties.
-    const auto better = [](const Candidate& a, const Candidate& b) { return a.score > b.score; };
-    std::vector<Candidate> heap;
-    for (std::size_t b = 0; b < running_.size(); ++b) {
-      const auto row = logits.subspan(static_cast<std::size_t>(running_[b].row) * vocabulary, vocabulary);
-      const float normaliser = log_sum_exp(row);
-      log_probs.resize(vocabulary);
-      for (std::size_t v = 0; v < vocabulary; ++v) log_probs[v] = row[v] - normaliser;
-      process_scores(config_, running_[b].sequence, log_probs);
-      for (std::size_t v = 0; v < vocabulary; ++v) {
-        const float score = log_probs[v] + running_[b].score;
-        if (!(score > kNever) || (heap.size() == keep && score <= heap.front().score)) continue;
-        if (heap.size() == keep) {
-          std::pop_heap(heap.begin(), heap.end(), better);
-          heap.pop_back();
-        }
-        heap.push_back({score, static_cast<int>(b), static_cast<TokenId>(v), false});
-        std::push_heap(heap.begin(), heap.end(), better);
-      }
-    }
-    std::stable_sort(heap.begin(), heap.end(), better);
+  static bool better(const Candidate& a, const Candidate& b) { return a.score > b.score; }
+
+  // 2·num_beams (more with several end tokens): enough that num_beams remain even if every beam's best continuation
+  // ends.
+  std::size_t candidates_kept() const {
+    return std::max<std::size_t>(2, 1 + config_.eos_token_ids.size()) * static_cast<std::size_t>(config_.num_beams);
+  }
+
+  // The best over all running beams; earlier beams win ties.
+  std::vector<Candidate> best_continuations(std::span<const std::vector<Candidate>> of_beams) const {
+    std::vector<Candidate> best;
+    for (const std::vector<Candidate>& one : of_beams) best.insert(best.end(), one.begin(), one.end());
+    std::stable_sort(best.begin(), best.end(), better);
+    if (best.size() > candidates_kept()) best.resize(candidates_kept());
     const bool last = length_ + 1 >= config_.max_length;
-    for (Candidate& candidate : heap) candidate.ends = last || is_end(candidate.token);
-    return heap;
+    for (Candidate& candidate : best) candidate.ends = last || is_end(candidate.token);
+    return best;
   }
 
   // _update_finished_beams: only the first num_beams candidates may end.
@@ -161,16 +179,30 @@ std::vector<std::vector<Generation>> beam_search(Decoder& decoder, std::span<con
   for (std::size_t i = 0; i < prompts.size(); ++i) searches.emplace_back(config, prompts[i], static_cast<int>(i));
 
   const auto vocabulary = static_cast<std::size_t>(decoder.vocabulary_size());
-  std::vector<float> scratch;
+  std::vector<std::pair<std::size_t, std::size_t>> beams;  // all running ones: (prompt, beam)
+  std::vector<std::vector<Candidate>> candidates;          // of each
   std::vector<TokenId> tokens;
   std::vector<int> parents;
   std::span<const float> logits = decoder.start(prompts);
   while (true) {
+    beams.clear();
+    for (std::size_t i = 0; i < searches.size(); ++i) {
+      const std::size_t running = searches[i].done() ? 0 : searches[i].running().size();
+      for (std::size_t b = 0; b < running; ++b) beams.emplace_back(i, b);
+    }
+    candidates.resize(beams.size());
+    parallel_for(std::ssize(beams), [&](std::int64_t k) {
+      const auto [prompt, beam] = beams[static_cast<std::size_t>(k)];
+      candidates[static_cast<std::size_t>(k)] = searches[prompt].best_of_beam(beam, logits, vocabulary);
+    });
     tokens.clear();
     parents.clear();
+    std::size_t at = 0;  // in candidates
     for (PromptSearch& search : searches) {
       if (search.done()) continue;
-      search.advance(logits, vocabulary, scratch);
+      const std::size_t running = search.running().size();
+      search.advance(std::span(candidates).subspan(at, running));
+      at += running;
       if (search.done()) continue;
       const int first_row = static_cast<int>(tokens.size());
       search.append_step(tokens, parents);

@@ -10,6 +10,7 @@
 #include "base/message.h"
 #include "generate/beam_search.h"
 #include "generate/logits_processors.h"
+#include "ops/log_sum_exp.h"
 
 namespace gaze {
 namespace {

@@ -1,7 +1,6 @@
 #include "generate/logits_processors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -46,14 +45,6 @@ void process_scores(const GenerationConfig& config, std::span<const TokenId> seq
   if (config.no_repeat_ngram_size > 0) block_repeated_ngrams(config.no_repeat_ngram_size, sequence, scores);
   if (static_cast<int>(sequence.size()) < config.min_length) forbid(config.eos_token_ids, scores);
   forbid(config.suppress_tokens, scores);
-}
-
-float log_sum_exp(std::span<const float> scores) {
-  const float most = *std::max_element(scores.begin(), scores.end());
-  if (!std::isfinite(most)) return most;
-  double sum = 0;
-  for (const float score : scores) sum += std::exp(score - most);
-  return most + static_cast<float>(std::log(sum));
 }
 
 }  // namespace gaze

@@ -18,7 +18,4 @@ void penalise_repetition(float penalty, std::span<const TokenId> sequence, std::
 // NoRepeatNGramLogitsProcessor: a token that would complete an n-gram already there becomes impossible.
 void block_repeated_ngrams(int size, std::span<const TokenId> sequence, std::span<float> scores);
 
-// log(sum(exp(scores))), over the finite ones.
-float log_sum_exp(std::span<const float> scores);
-
 }  // namespace gaze

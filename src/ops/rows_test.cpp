@@ -1,9 +1,11 @@
 // Ops on rows and elements, against their slow twins: odd widths, misaligned memory, both types, every instruction set.
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "ops/activation.h"
 #include "ops/elementwise.h"
+#include "ops/log_sum_exp.h"
 #include "ops/norm.h"
 #include "ops/quantize.h"
 #include "ops/reference.h"
@@ -172,6 +174,22 @@ TEST(Quantize, StaysWithinHalfAStepAndKeepsZeros) {
     quantize_rows(zeros, 127, q, scale);
     EXPECT_EQ(scale.data<float>()[0], 0);
     for (const std::uint8_t value : q.values<std::uint8_t>()) EXPECT_EQ(value, 128);
+  });
+}
+
+TEST(LogSumExp, IsItsFormula) {
+  for_each_target([] {
+    for (const std::int64_t width : {1, 2, 15, 16, 17, 1000, 1024, 1025, 30524}) {
+      const Tensor x = random({1, width}, 1, DType::f32, width % 2 == 1, 20);
+      double sum = 0;
+      for (const float value : x.values<float>()) sum += std::exp(static_cast<double>(value));
+      EXPECT_NEAR(log_sum_exp(x.values<float>()), std::log(sum), 1e-5) << width;
+    }
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const std::vector<float> far{-kInfinity, 1e30F, -1e30F}, none(5, -kInfinity), broken{1, NAN, 2};
+    EXPECT_EQ(log_sum_exp(far), 1e30F);
+    EXPECT_EQ(log_sum_exp(none), -kInfinity);
+    EXPECT_TRUE(std::isnan(log_sum_exp(broken)));
   });
 }
 

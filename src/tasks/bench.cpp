@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/parallel.h"
+#include "generate/generate.h"
 #include "ops/matmul.h"
 
 namespace gaze {
@@ -85,17 +86,39 @@ double memory_read_bytes_per_second(double seconds, const CancelToken& cancel) {
   return static_cast<double>(bytes) / median_seconds;
 }
 
+// The picture as often as a batch has room.
+Tensor pixels_for(const ImageProcessor& processor, int batch) {
+  const Image image = picture();
+  Tensor pixels = Tensor::empty({batch, 3, processor.output_height(), processor.output_width()}, DType::f32);
+  for (int i = 0; i < batch; ++i) processor.process(image, pixels.rows(i, i + 1).data<float>());
+  return pixels;
+}
+
 }  // namespace
+
+BenchResult bench_caption(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {
+  constexpr int kTokens = 30;
+  const Tensor pixels = pixels_for(model.image_processor(), 1);
+  const std::vector<std::vector<TokenId>> prompts{model.start_tokens({}, {})};
+  GenerationConfig config = model.generation_defaults();
+  config.num_beams = options.beams;
+  config.max_length = static_cast<int>(prompts.front().size()) + kTokens;
+  config.eos_token_ids.clear();  // no caption ends sooner
+  const auto caption = [&] { generate(*model.decoder(pixels), prompts, config, {.cancel = &cancel}); };
+  return {"caption", in_turns({caption}, options.seconds, cancel).front(), "s"};
+}
+
+std::vector<BenchResult> bench(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {
+  const Tensor pixels = pixels_for(model.image_processor(), options.batch);
+  std::vector<BenchResult> results =
+      bench_tower("image_tower", "images/s", options, cancel, [&] { model.decoder(pixels); });
+  results.push_back(bench_caption(model, options, cancel));
+  return results;
+}
 
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
                                            const CancelToken& cancel) {
-  const ImageProcessor& processor = model.image_processor();
-  const Image image = picture();
-  Tensor pixels = Tensor::empty({options.batch, 3, processor.output_height(), processor.output_width()}, DType::f32);
-  for (int i = 0; i < options.batch; ++i) {
-    Tensor one = pixels.rows(i, i + 1);
-    processor.process(image, one.data<float>());
-  }
+  const Tensor pixels = pixels_for(model.image_processor(), options.batch);
   return bench_tower("image_tower", "images/s", options, cancel, [&] { model.encode_images(pixels); });
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "models/captioner.h"
 #include "models/dual_encoder.h"
 
 namespace gaze {
@@ -12,10 +13,11 @@ namespace gaze {
 struct BenchOptions {
   int batch = 8;
   double seconds = 5;  // for each thing measured
+  int beams = 5;       // of captions
 };
 
 struct BenchResult {
-  std::string what;  // cli.md: image_tower, text_tower, preprocess, matmul_limit, memory_read
+  std::string what;  // cli.md: image_tower, text_tower, preprocess, caption, matmul_limit, memory_read
   double value = 0;
   std::string unit;
 };
@@ -24,7 +26,12 @@ struct BenchResult {
 // preprocess on one thread, memory_read on all. A text is one caption of usual length. Errors: cancelled.
 std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& options, const CancelToken& cancel);
 
-// The first two of these rows alone.
+// image_tower with its matmul_limit (what a captioner does of a batch before the first word), and caption: seconds for
+// one picture, seen and described in exactly 30 tokens. Errors: cancelled.
+std::vector<BenchResult> bench(const Captioner& model, const BenchOptions& options, const CancelToken& cancel);
+BenchResult bench_caption(const Captioner& model, const BenchOptions& options, const CancelToken& cancel);
+
+// The first two rows of a dual encoder alone.
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
                                            const CancelToken& cancel);
 

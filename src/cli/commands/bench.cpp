@@ -22,16 +22,39 @@ void print(Output& output, const std::vector<BenchResult>& results) {
     if (result.what == "image_tower") meaning = message("pictures through the network, pixels ready");
     if (result.what == "text_tower") meaning = message("texts through the network");
     if (result.what == "preprocess") meaning = message("pictures of 640×480 resized and normalised by one thread");
+    if (result.what == "caption") meaning = message("one picture, seen and described in 30 tokens");
     if (result.what == "memory_read") meaning = message("memory read by all threads");
     if (result.what == "matmul_limit") {
       const double share = 100 * above / result.value;
       meaning = share < 5 ? message("the matrix products of the line above alone: few, it is made of convolutions")
                           : message("the matrix products of the line above alone; it reaches {:.0f} % of them", share);
     }
-    output.line(
-        fmt::format("{}  {:>10.1f} {}  {}", padded(result.what, 12), result.value, padded(result.unit, 8), meaning));
+    output.line(fmt::format("{}  {:>10.{}f} {}  {}", padded(result.what, 12), result.value, result.value < 10 ? 3 : 1,
+                            padded(result.unit, 8), meaning));
     above = result.value;
   }
+}
+
+struct Measured {
+  std::vector<BenchResult> results;
+  std::string precision;
+};
+
+// All that the model can do: vectors, captions, or both.
+Measured run_all(const Invocation& invocation, const ModelEntry& entry, const BenchOptions& options) {
+  const bool captions = std::find(entry.tasks.begin(), entry.tasks.end(), "caption") != entry.tasks.end();
+  const bool embeds = std::find(entry.tasks.begin(), entry.tasks.end(), "embed") != entry.tasks.end();
+  if (captions && !embeds) {
+    const auto captioner = open_captioner(entry, precision_of(invocation));
+    return {bench(*captioner, options, invocation.cancel), std::string(to_string(captioner->precision()))};
+  }
+  const auto encoder = open_model(invocation, entry, {});
+  Measured measured{bench(*encoder, options, invocation.cancel), std::string(to_string(encoder->precision()))};
+  if (captions) {
+    const auto captioner = open_captioner(entry, precision_of(invocation));
+    measured.results.push_back(bench_caption(*captioner, options, invocation.cancel));
+  }
+  return measured;
 }
 
 int run_bench(Invocation& invocation) {
@@ -39,13 +62,13 @@ int run_bench(Invocation& invocation) {
   const ModelEntry entry = invocation.arguments.empty()
                                ? choose_model(invocation, "embed")
                                : ModelStore(invocation.folders.models()).find(invocation.arguments[0]);
-  const auto encoder = open_model(invocation, entry, {});
-  const BenchOptions options{.batch = static_cast<int>(settings.integer("batch")), .seconds = settings.real("seconds")};
+  const BenchOptions options{.batch = static_cast<int>(settings.integer("batch")),
+                             .seconds = settings.real("seconds"),
+                             .beams = static_cast<int>(settings.integer("beams"))};
   log_note(message("measuring for about {:.0f} s; what else runs on this machine shows", 4 * options.seconds));
-  const std::vector<BenchResult> results = bench(*encoder, options, invocation.cancel);
+  const auto [results, precision] = run_all(invocation, entry, options);
 
   const Machine machine = examine_machine();
-  const std::string precision(to_string(encoder->precision()));
   if (!invocation.json()) {
     invocation.output.line(message("{}, {}, {} threads, batches of {}, on {} ({})", entry.name, precision,
                                    machine.threads, options.batch, machine.cpu, machine.isa));
@@ -76,7 +99,8 @@ Command bench_command() {
       "is what the program adds. Measure on a quiet machine.");
   command.options = {
       integer("batch", "N", message("pictures, or texts, that the network sees at a time"), "8", 1, 1024),
-      real("seconds", "S", message("for each thing measured"), "5", 0, 3600)};
+      real("seconds", "S", message("for each thing measured"), "5", 0, 3600),
+      integer("beams", "N", message("of captions"), "5", 1, 64)};
   command.examples = {
       {"gaze bench", message("the model that the other commands take")},
       {"gaze bench openai/clip-vit-base-patch32 --batch 1 --precision f32", message("one picture at a time, in f32")}};
