@@ -13,7 +13,7 @@ ModelEntry reranking_model(const ModelStore& store) {
   const auto entry = store.best_installed_for("rerank");
   if (!entry) {
     throw Error(ErrorCode::model_not_found, message("--rerank needs a model that looks at picture and text together"),
-                message("install one: gaze pull {}", "Salesforce/blip-itm-base-coco"));
+                message("put one into the folder of models, for example {}", "Salesforce/blip-itm-base-coco"));
   }
   return *entry;
 }
