@@ -59,7 +59,7 @@ class WordRows {
 
   // x: [at most `most`, features], float32 or bf16, which must outlive what is returned; scales: where those of
   // quantised rows go, else undefined.
-  std::span<const std::int32_t* const> take(const Tensor& x, Tensor scales) {
+  std::span<const std::int32_t* const> take(const Tensor& x, const Tensor& scales) {
     const std::int64_t count = x.size(0);
     const bool aligned = reinterpret_cast<std::uintptr_t>(x.raw()) % 4 == 0;
     if (x.dtype() == type_ && is_whole() && aligned) return point_to(x.raw(), count);

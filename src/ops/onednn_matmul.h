@@ -36,7 +36,7 @@ class OnednnMatmul {
     bool add = false;
     bool alone = false;  // no bias, nothing after the product
     int threads = 1;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr): LLVM 14 misreads its own zero
   };
   struct Prepared {
     Key key;

@@ -1,7 +1,6 @@
 #include "text/stream_decoder.h"
 
 #include <string_view>
-#include <utility>
 
 namespace gaze {
 namespace {
@@ -15,9 +14,9 @@ constexpr std::size_t kMostHeldBack = 4;
 std::string StreamDecoder::push(TokenId id) {
   if (skip_special_tokens_ && tokenizer_.is_special(id)) return {};
   window_.push_back(id);
-  std::string text = tokenizer_.decode(window_, skip_special_tokens_);
+  const std::string text = tokenizer_.decode(window_, skip_special_tokens_);
   if (text.ends_with(kReplacement) && window_.size() - context_ < kMostHeldBack) return {};
-  return release(std::move(text));
+  return release(text);
 }
 
 std::string StreamDecoder::finish() {
