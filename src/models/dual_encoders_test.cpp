@@ -1,4 +1,5 @@
-// Chinese-CLIP and SigLIP against transformers, layer by layer (tools/goldens/make_dual_encoders.py).
+// Dual encoders against transformers: vectors and logits of all, the layers of Chinese-CLIP and SigLIP
+// (tools/goldens/make_clip.py, make_dual_encoders.py).
 #include <fstream>
 
 #include <fmt/format.h>
@@ -24,7 +25,8 @@ class DualEncoderGolden : public ::testing::TestWithParam<std::string> {
   const std::filesystem::path folder_ = golden(GetParam());
   const Expected expected_{folder_};
 };
-INSTANTIATE_TEST_SUITE_P(Families, DualEncoderGolden, ::testing::Values("chinese_clip", "siglip"));
+INSTANTIATE_TEST_SUITE_P(Families, DualEncoderGolden,
+                         ::testing::Values("clip/openai", "clip/laion", "chinese_clip", "siglip"));
 
 TEST_P(DualEncoderGolden, VectorsAndLogitsAreTheReferences) {
   const auto model = load_dual_encoder(folder_, {.precision = Precision::f32});
@@ -44,7 +46,7 @@ TEST_P(DualEncoderGolden, VectorsAndLogitsAreTheReferences) {
           static_cast<float>(cosine) * model->info().logit_scale + model->info().logit_bias;
     }
   }
-  EXPECT_LT(relative_error(logits, expected_["logits_per_image"]), 1e-4);
+  EXPECT_LT(relative_error(logits, expected_["logits_per_image"]), 1e-5);
   EXPECT_EQ(model->info().sigmoid, GetParam() == "siglip");
 }
 
@@ -65,6 +67,7 @@ TEST_P(DualEncoderGolden, ATextsVectorDoesNotDependOnItsNeighbours) {
     const auto row = static_cast<std::int64_t>(i);
     EXPECT_LT(relative_error(model->encode_texts({&texts[i], 1}), together.rows(row, row + 1)), 1e-5);
   }
+  EXPECT_EQ(model->encode_texts({}).size(0), 0);
 }
 
 TEST(ChineseClip, ATokenizerOfMoreWordsThanTheModelKnowsIsRefused) {
