@@ -90,10 +90,15 @@ void QuantizedMatmul::multiply(const Tensor& x, bool add, Tensor& y) const {
     task.count = std::min(kRowsPerTask, task.count - first);
     const std::int64_t column = part.first_column + first;
     Scratch::Frame own;
-    Tensor result = own.tensor({rows, kRowsPerTask}, DType::f32);
+    Tensor result = own.tensor({quantized.rows, kRowsPerTask}, DType::f32);
     task.out = result.data<float>();
     task.out_stride = kRowsPerTask;
     kernel(task);
+    for (std::size_t i = 0; i < quantized.rest_of.size(); ++i) {
+      const float* rest = task.out + (rows + static_cast<std::int64_t>(i)) * kRowsPerTask;
+      float* whole = task.out + quantized.rest_of[i] * kRowsPerTask;
+      for (std::int64_t n = 0; n < task.count; ++n) whole[n] += rest[n];
+    }
     for (std::int64_t m = 0; m < rows; ++m) {
       const float* from = task.out + m * kRowsPerTask;
       float* out = to + m * out_ + column;

@@ -9,6 +9,7 @@
 #include "base/message.h"
 #include "cli/commands/common.h"
 #include "tasks/answer_question.h"
+#include "tasks/local_chat.h"
 
 namespace gaze::cli {
 namespace {
@@ -86,8 +87,17 @@ Talk open_talk(const Invocation& invocation, bool keep_answers) {
     talk.chat = make_remote_chat(talk.remote->model(), talk.remote->care());
     return talk;
   }
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file
+    talk.chat = open_local_chat(name, to_valid_utf8(name), precision_of(invocation));
+    return talk;
+  }
   const ModelStore store(invocation.folders.models());
   const ModelEntry entry = name.empty() ? store.best_for("ask") : store.find(name);
+  if (is_local_chat(entry.path)) {
+    talk.chat = open_local_chat(entry.path, entry.name, precision_of(invocation));
+    return talk;
+  }
   const bool able = std::find(entry.tasks.begin(), entry.tasks.end(), "ask") != entry.tasks.end();
   if (!able && name.empty()) throw_no_model();
   if (!able && entry.fault.empty()) {

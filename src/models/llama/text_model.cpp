@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "ops/elementwise.h"
 #include "ops/scratch.h"
 #include "ops/swiglu.h"
 
@@ -45,7 +44,7 @@ void Layer::run(const Tensor& turns, const std::function<void(const Tensor& qkv,
 TextModel::TextModel(const WeightScope& body, const WeightScope& head, const Config& config)
     : config_(config),
       cache_dtype_(body.precision() == Precision::f32 ? DType::f32 : DType::bf16),
-      embed_tokens_((body / "embed_tokens").tensor("weight")),
+      embed_tokens_(body / "embed_tokens"),
       norm_(body / "norm", config.rms_norm_eps),
       head_(config.tie_word_embeddings ? body / "embed_tokens" : head) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
@@ -83,7 +82,7 @@ KvCacheShape TextModel::cache_shape(std::int64_t capacity) const {
 }
 
 void TextModel::embed(std::span<const TokenId> ids, Tensor& hidden) const {
-  gather_rows(embed_tokens_, ids, hidden);
+  embed_tokens_(ids, hidden);
 }
 
 Tensor TextModel::turns_of(std::span<const std::int32_t> positions) const {

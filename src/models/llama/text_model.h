@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "models/llama/config.h"
+#include "nn/decoder_linear.h"
 #include "nn/kv_cache.h"
-#include "nn/layers.h"
 #include "nn/weight_table.h"
 #include "text/tokenizer.h"
 
@@ -28,7 +28,7 @@ class Layer {
 
  private:
   const Config* config_;
-  Linear qkv_, attention_output_, gate_up_, down_;
+  DecoderLinear qkv_, attention_output_, gate_up_, down_;
   RmsNorm attention_norm_, mlp_norm_;
 };
 
@@ -64,10 +64,10 @@ class TextModel {
 
   Config config_;
   DType cache_dtype_;
-  Tensor embed_tokens_;  // [vocab_size, hidden_size], as stored
+  Embedding embed_tokens_;
   std::vector<Layer> layers_;
   RmsNorm norm_;
-  Linear head_;
+  DecoderLinear head_;
 };
 
 }  // namespace gaze::llama

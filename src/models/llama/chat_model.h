@@ -1,0 +1,62 @@
+// A language model of the LLaMA architecture with all that a conversation needs: weights, tokenizer, template, ends.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/json.h"
+#include "generate/generation_config.h"
+#include "models/llama/decoder.h"
+#include "ops/precision.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace gaze::llama {
+
+// Immutable after loading; may be used from several threads at once, each with a decoder of its own.
+class ChatModel {
+ public:
+  // What a checkpoint folder and a GGUF file have in common.
+  struct Parts {
+    std::string origin;  // for messages
+    Config config;
+    std::shared_ptr<const WeightSource> weights;
+    std::unique_ptr<const Tokenizer> tokenizer;
+    ChatTemplate chat_template{ChatForm::plain};
+    GenerationConfig defaults;
+  };
+  // f32: computed in float32 from what the weights stand for. Otherwise quantised weights are multiplied as they are;
+  // weights in numbers are packed as bf16 where that was asked for, else quantised to Q8_0.
+  ChatModel(Parts parts, Precision precision);
+
+  std::int64_t parameters() const { return parameters_; }
+  const Config& config() const { return parts_.config; }
+  const Tokenizer& tokenizer() const { return *parts_.tokenizer; }
+  const ChatTemplate& chat_template() const { return parts_.chat_template; }
+  // The end tokens; all else is the caller's choice.
+  const GenerationConfig& generation_defaults() const { return parts_.defaults; }
+
+  // `capacity`: positions, prompt and answer together, at most max_position_embeddings. The model outlives it.
+  std::unique_ptr<TextDecoder> decoder(std::int64_t capacity, const CancelToken* cancel) const {
+    return std::make_unique<TextDecoder>(text_model_, capacity, cancel);
+  }
+
+ private:
+  Parts parts_;
+  std::int64_t parameters_;
+  TextModel text_model_;
+};
+
+// Whether a path is a GGUF file by its name.
+bool is_gguf(const std::filesystem::path& path);
+// Whether config.json of a checkpoint folder says that it is one of these models.
+bool is_chat_model(const Json& config);
+
+// A checkpoint folder or a .gguf file. Errors: not_found, model_not_found, unsupported_model, bad_weights (all missing,
+// extra and misshapen tensors), out_of_memory.
+std::unique_ptr<const ChatModel> load_chat_model(const std::filesystem::path& path, Precision precision);
+
+}  // namespace gaze::llama

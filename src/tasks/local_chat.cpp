@@ -1,0 +1,192 @@
+#include "tasks/local_chat.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/message.h"
+#include "generate/generate.h"
+#include "models/llama/chat_model.h"
+#include "tasks/doctor.h"
+#include "text/stream_decoder.h"
+
+namespace gaze {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kDefaultTokens = 100;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+GenerationConfig config_for(const llama::ChatModel& model, const AnswerOptions& options, std::size_t prompt) {
+  GenerationConfig config = model.generation_defaults();
+  config.max_length = static_cast<int>(prompt) + options.max_tokens.value_or(kDefaultTokens);
+  config.num_beams = options.beams.value_or(1);
+  config.early_stopping = EarlyStopping::no;
+  if (options.min_length) config.min_length = static_cast<int>(prompt) + *options.min_length;
+  if (options.repetition_penalty) config.repetition_penalty = static_cast<float>(*options.repetition_penalty);
+  config.temperature = static_cast<float>(options.temperature.value_or(0));
+  config.top_p = static_cast<float>(options.top_p.value_or(1));
+  config.top_k = options.top_k.value_or(0);
+  if (options.seed) config.seed = static_cast<std::uint64_t>(*options.seed);
+  validate(config);
+  return config;
+}
+
+class LocalChat final : public VisualChat {
+ public:
+  LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model)
+      : name_(std::move(name)), model_(std::move(model)) {}
+
+  const std::string& model() const override { return name_; }
+
+  VisualAnswer ask(const ChatTurn& turn, const AnswerOptions& options, const CancelToken& cancel,
+                   const AnswerSink& on_text) override {
+    refuse_unknown(turn, options);
+    std::vector<ChatLine> lines = lines_;
+    if (lines.empty() && !options.system.empty()) lines.push_back({ChatRole::system, options.system});
+    lines.push_back({ChatRole::user, turn.text});
+    const Tokenizer& tokenizer = model_->tokenizer();
+    const std::vector<TokenId> prompt = options.raw_prompt ? tokenizer.encode(turn.text, {.parse_special = true})
+                                                           : model_->chat_template().encode(lines, tokenizer);
+    check_prompt(prompt);
+    GenerationConfig config = config_for(*model_, options, prompt.size());
+    const int most = model_->config().max_position_embeddings;
+    config.max_length = std::min(config.max_length, most);
+    make_decoder(config.max_length, cancel);
+
+    VisualAnswer answer;
+    answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+    StreamDecoder text(tokenizer);
+    const auto add = [&](const std::string& more) {
+      answer.text += more;
+      if (on_text && !more.empty()) on_text(more);
+    };
+    const Clock::time_point start = Clock::now();
+    std::optional<Clock::time_point> first;
+    GenerateHooks hooks{.cancel = &cancel};
+    if (config.num_beams == 1) {
+      hooks.on_token = [&](std::size_t, TokenId token) {
+        if (!first) {
+          first = Clock::now();
+          answer.prefill_ms = milliseconds_since(start);
+        }
+        add(text.push(token));
+        return true;
+      };
+    }
+    const auto keep = [&] {
+      lines.push_back({ChatRole::assistant, answer.text});
+      lines_ = std::move(lines);
+    };
+    try {
+      const std::vector<std::vector<TokenId>> prompts{prompt};
+      const Generation result = generate(*decoder_, prompts, config, hooks)[0][0];
+      if (config.num_beams > 1) {
+        for (const TokenId token : result.ids) add(text.push(token));
+      }
+      add(text.finish());
+      answer.ids.assign(result.ids.begin(), result.ids.end());
+      answer.completion_tokens = static_cast<std::int64_t>(result.ids.size());
+      answer.finish_reason = result.finished ? "stop" : "length";
+      if (first) answer.decode_ms = milliseconds_since(*first);
+    } catch (const Error&) {
+      decoder_.reset();
+      if (first) keep();
+      throw;
+    }
+    keep();
+    return answer;
+  }
+
+  void reset() override {
+    lines_.clear();
+    decoder_.reset();
+  }
+
+ private:
+  void refuse_unknown(const ChatTurn& turn, const AnswerOptions& options) const {
+    if (!turn.inputs.empty()) {
+      throw Error(ErrorCode::usage, message("{} reads text only, no pictures", name_),
+                  message("leave the pictures out, or choose a model that looks at them"));
+    }
+    if (options.schema) {
+      throw Error(ErrorCode::usage, message("local models do not take --json-schema"),
+                  message("leave it out, or choose a remote model"));
+    }
+    if (!options.detail.empty()) {
+      throw Error(ErrorCode::usage, message("local models do not take --detail"),
+                  message("leave it out, or choose a remote model"));
+    }
+  }
+
+  void check_prompt(const std::vector<TokenId>& prompt) const {
+    const auto length = static_cast<int>(prompt.size()), most = model_->config().max_position_embeddings;
+    if (length >= most) {
+      throw Error(ErrorCode::usage, message("the prompt has {} tokens; the model reads at most {}", length, most - 1),
+                  message("shorten the question, or begin a new conversation"));
+    }
+    if (prompt.empty()) throw Error(ErrorCode::usage, message("the prompt has no tokens"));
+    const TokenId last = *std::ranges::max_element(prompt);
+    if (last >= model_->config().vocab_size) {
+      throw Error(ErrorCode::bad_weights, message("the tokenizer has token {}, but the model knows only {}", last,
+                                                  model_->config().vocab_size));
+    }
+  }
+
+  // The decoder of the turn before knows the conversation's beginning: a larger one starts over.
+  void make_decoder(int capacity, const CancelToken& cancel) {
+    if (decoder_ && decoder_->max_positions() >= capacity && cancel_ == &cancel) return;
+    const std::int64_t most = model_->config().max_position_embeddings;
+    decoder_ = model_->decoder(std::min<std::int64_t>(most, std::max(2 * capacity, 1024)), &cancel);
+    cancel_ = &cancel;
+  }
+
+  std::string name_;
+  std::unique_ptr<const llama::ChatModel> model_;
+  std::vector<ChatLine> lines_;
+  const CancelToken* cancel_ = nullptr;
+  std::unique_ptr<llama::TextDecoder> decoder_;
+};
+
+std::int64_t bytes_of(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return static_cast<std::int64_t>(fs::file_size(path, ignored));
+  std::int64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+    const fs::path extension = entry.path().extension();
+    if (extension == ".safetensors" || extension == ".bin")
+      bytes += static_cast<std::int64_t>(entry.file_size(ignored));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, Precision precision) {
+  const std::int64_t needed = bytes_of(path), present = examine_machine().memory_bytes;
+  if (needed > present) {
+    throw Error(ErrorCode::out_of_memory,
+                message("{}: the weights take {} MiB, and this process may use {} MiB of memory", display(path),
+                        needed / MiB, present / MiB),
+                message("choose a smaller model, or a GGUF file with fewer bits a weight (Q4_0, Q4_K)"));
+  }
+  return std::make_unique<LocalChat>(std::move(name), llama::load_chat_model(path, precision));
+}
+
+bool is_local_chat(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) return llama::is_gguf(path);
+  if (!fs::is_regular_file(path / "config.json", ignored)) return false;
+  return llama::is_chat_model(read_json_file(path / "config.json"));
+}
+
+}  // namespace gaze
