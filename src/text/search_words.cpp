@@ -46,6 +46,8 @@ std::vector<std::string> search_words(std::string_view bytes) {
     at += point.bytes;
     const bool unspaced = is_unspaced(point.value) && kStopCharacters.find(point.value) == std::u32string_view::npos;
     if (unspaced) {
+      words.add(std::move(spaced));
+      spaced.clear();
       if (!before.empty()) words.add(before + character);
       words.add(character);
     }

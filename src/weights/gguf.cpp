@@ -83,7 +83,9 @@ GgufFile::Place GgufFile::read_place(ByteReader& reader) const {
       refuse(origin_, message("tensor {}: shape {} is too large", in_quotes(name), to_string(Shape(extents))));
   }
   const auto type = reader.number<std::uint32_t>();
-  Place place{{std::string(name), DType::f32, Shape(std::move(extents))}, {}, reader.number<std::uint64_t>()};
+  Place place;
+  place.info = {std::string(name), DType::f32, Shape(std::move(extents))};
+  place.offset = reader.number<std::uint64_t>();  // apart: g++ 12 destroys a nested aggregate twice where this throws
 
   const auto* plain = std::find_if(std::begin(kPlain), std::end(kPlain), [&](auto row) { return row.number == type; });
   const auto* blocked =

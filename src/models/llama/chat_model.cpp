@@ -81,16 +81,21 @@ ChatModel::Parts folder_parts(const fs::path& folder) {
   return parts;
 }
 
-ChatModel::Parts gguf_parts(const fs::path& path) {
-  GgufModel model = open_gguf(path);
+ChatModel::Parts gguf_parts(const WeightFile& file) {
+  GgufModel model = read_gguf(file);
   ChatModel::Parts parts;
-  parts.origin = display(path);
+  parts.origin = file.origin;
   parts.config = std::move(model.config);
   parts.weights = std::move(model.weights);
   parts.tokenizer = std::move(model.tokenizer);
   parts.chat_template = ChatTemplate::recognise(model.chat_template);
   add_end(parts.tokenizer->special_tokens().eos, parts.defaults);
   return parts;
+}
+
+std::unique_ptr<const ChatModel> load(ChatModel::Parts parts, Precision precision) {
+  weight_table(parts.config).check(*parts.weights, parts.origin);
+  return std::make_unique<const ChatModel>(std::move(parts), precision);
 }
 
 }  // namespace
@@ -116,9 +121,11 @@ bool is_chat_model(const Json& config) {
 }
 
 std::unique_ptr<const ChatModel> load_chat_model(const fs::path& path, Precision precision) {
-  ChatModel::Parts parts = is_gguf(path) ? gguf_parts(path) : folder_parts(path);
-  weight_table(parts.config).check(*parts.weights, parts.origin);
-  return std::make_unique<const ChatModel>(std::move(parts), precision);
+  return is_gguf(path) ? load_gguf(map_weight_file(path), precision) : load(folder_parts(path), precision);
+}
+
+std::unique_ptr<const ChatModel> load_gguf(const WeightFile& file, Precision precision) {
+  return load(gguf_parts(file), precision);
 }
 
 }  // namespace gaze::llama

@@ -13,6 +13,7 @@
 #include "ops/precision.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "weights/weight_file.h"
 
 namespace gaze::llama {
 
@@ -58,5 +59,7 @@ bool is_chat_model(const Json& config);
 // A checkpoint folder or a .gguf file. Errors: not_found, model_not_found, unsupported_model, bad_weights (all missing,
 // extra and misshapen tensors), out_of_memory.
 std::unique_ptr<const ChatModel> load_chat_model(const std::filesystem::path& path, Precision precision);
+// The bytes of a GGUF file.
+std::unique_ptr<const ChatModel> load_gguf(const WeightFile& file, Precision precision);
 
 }  // namespace gaze::llama

@@ -72,7 +72,6 @@ Json config_json(const GgufFile& file, const std::string& origin) {
     if (data.has(key)) json[name] = data.integer(key);
   };
   copy("llama.attention.head_count_kv", "num_key_value_heads");
-  copy("llama.rope.dimension_count", "head_dim");
   copy("llama.attention.key_length", "head_dim");
   const std::string scaling(data.text("llama.rope.scaling.type", "none"));
   if (scaling != "none") {
@@ -87,6 +86,16 @@ Json config_json(const GgufFile& file, const std::string& origin) {
   json["attention_bias"] = file.find("blk.0.attn_q.bias") != nullptr;
   json["mlp_bias"] = file.find("blk.0.ffn_up.bias") != nullptr;
   return json;
+}
+
+// Heads whose values are of another size than their keys, or of which only a part is turned, are no LLaMA's.
+void check_heads(const GgufMetadata& data, const std::string& origin, const Config& config) {
+  for (const std::string_view key : {"llama.attention.value_length", "llama.rope.dimension_count"}) {
+    if (data.integer(key, config.head_dim) == config.head_dim) continue;
+    throw Error(ErrorCode::unsupported_model,
+                message("{}: not supported: {}", origin, fmt::format("{} {}", key, data.integer(key))),
+                message("supported: {}", fmt::format("{} {}", key, config.head_dim)));
+  }
 }
 
 void divide_frequencies(const GgufFile& file, const std::string& origin, Config& config) {
@@ -141,13 +150,14 @@ std::unique_ptr<const Tokenizer> make_tokenizer(const GgufMetadata& data, const 
 
 }  // namespace
 
-GgufModel open_gguf(const std::filesystem::path& path) {
-  const auto file = std::make_shared<const GgufFile>(map_weight_file(path));
-  const std::string origin = display(path);
+GgufModel read_gguf(const WeightFile& bytes) {
+  const auto file = std::make_shared<const GgufFile>(bytes);
+  const std::string& origin = bytes.origin;
   const Json json = config_json(*file, origin);
   GgufModel model;
   model.config = parse_config({json, origin});
   model.config.rotary_pairs = RotaryPairs::adjacent;
+  check_heads(file->metadata(), origin, model.config);
   divide_frequencies(*file, origin, model.config);
   model.weights = renamed(file, origin, reference_name);
   model.tokenizer = make_tokenizer(file->metadata(), origin);

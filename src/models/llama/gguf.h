@@ -1,13 +1,12 @@
 // GGUF files of LLaMA-architecture text models (general.architecture "llama"), as llama.cpp's converter writes them.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "models/llama/config.h"
 #include "text/tokenizer.h"
+#include "weights/weight_file.h"
 #include "weights/weight_source.h"
 
 namespace gaze::llama {
@@ -19,7 +18,7 @@ struct GgufModel {
   std::string chat_template;  // Jinja, as in tokenizer_config.json; empty where there is none
 };
 
-// Errors: not_found, bad_weights, unsupported_model (another architecture or tokenizer).
-GgufModel open_gguf(const std::filesystem::path& path);
+// Errors: bad_weights, unsupported_model (another architecture, tokenizer, or way of turning positions).
+GgufModel read_gguf(const WeightFile& file);
 
 }  // namespace gaze::llama
