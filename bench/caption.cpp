@@ -1,7 +1,8 @@
 // One side of tools/bench's comparison of captioners: measures when told to, sleeps between.
 //   gaze_bench_caption CHECKPOINT f32|bf16|int8 BATCH THREADS
-// Each line on standard input says for how many seconds to measure, and is answered with three numbers: seconds for a
-// caption of 30 tokens with five beams, images/s of the image tower alone, and of its matrix products alone.
+// Each line on standard input says for how many seconds to measure, and is answered with four numbers: seconds for a
+// caption of 30 tokens with five beams, images/s of the image tower alone, and of its matrix products alone, captions/s
+// of BATCH pictures at once.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -23,8 +24,10 @@ int main(int count, char** arguments) {
                                                                           : Precision::int8);
     std::cout << "ready " << isa_name() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-      const auto results = bench(*model, {.batch = std::atoi(arguments[3]), .seconds = std::stod(line)}, {});
-      std::cout << results[2].value << " " << results[0].value << " " << results[1].value << std::endl;
+      const BenchOptions options{.batch = std::atoi(arguments[3]), .seconds = std::stod(line)};
+      const auto results = bench(*model, options, {});
+      std::cout << results[2].value << " " << results[0].value << " " << results[1].value << " "
+                << options.batch / seconds_to_caption(*model, options.batch, options, {}) << std::endl;
     }
   } catch (const Error& error) {
     std::cerr << error.message() << "\n";

@@ -29,13 +29,13 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-// Median seconds of each kind of work, run in turns for `seconds` in all, at least five times each after a warm-up.
+// Median seconds of each kind of work, run in turns for `seconds` in all, at least three times each after a warm-up.
 std::vector<double> in_turns(const std::vector<std::function<void()>>& kinds, double seconds,
                              const CancelToken& cancel) {
   std::vector<std::vector<double>> times(kinds.size());
   for (const auto& work : kinds) work();
   double spent = 0;
-  while (times.front().size() < 5 || spent < seconds) {
+  while (times.front().size() < 3 || spent < seconds) {
     for (std::size_t i = 0; i < kinds.size(); ++i) {
       cancel.check();
       times[i].push_back(seconds_of(kinds[i]));
@@ -96,16 +96,21 @@ Tensor pixels_for(const ImageProcessor& processor, int batch) {
 
 }  // namespace
 
-BenchResult bench_caption(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {
+double seconds_to_caption(const Captioner& model, int pictures, const BenchOptions& options,
+                          const CancelToken& cancel) {
   constexpr int kTokens = 30;
-  const Tensor pixels = pixels_for(model.image_processor(), 1);
-  const std::vector<std::vector<TokenId>> prompts{model.start_tokens({}, {})};
+  const Tensor pixels = pixels_for(model.image_processor(), pictures);
+  const std::vector prompts(static_cast<std::size_t>(pictures), model.start_tokens({}, {}));
   GenerationConfig config = model.generation_defaults();
   config.num_beams = options.beams;
   config.max_length = static_cast<int>(prompts.front().size()) + kTokens;
   config.eos_token_ids.clear();  // no caption ends sooner
   const auto caption = [&] { generate(*model.decoder(pixels), prompts, config, {.cancel = &cancel}); };
-  return {"caption", in_turns({caption}, options.seconds, cancel).front(), "s"};
+  return in_turns({caption}, options.seconds, cancel).front();
+}
+
+BenchResult bench_caption(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {
+  return {"caption", seconds_to_caption(model, 1, options, cancel), "s"};
 }
 
 std::vector<BenchResult> bench(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {

@@ -31,6 +31,9 @@ std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& opt
 std::vector<BenchResult> bench(const Captioner& model, const BenchOptions& options, const CancelToken& cancel);
 BenchResult bench_caption(const Captioner& model, const BenchOptions& options, const CancelToken& cancel);
 
+// The same for several pictures at once: seconds for all of them.
+double seconds_to_caption(const Captioner& model, int pictures, const BenchOptions& options, const CancelToken& cancel);
+
 // The first two rows of a dual encoder alone.
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
                                            const CancelToken& cancel);
