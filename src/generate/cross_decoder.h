@@ -46,7 +46,7 @@ class CrossDecoder final : public Decoder {
   Memory memory_of(std::size_t layer) const { return {memories_[layer], picture_of_row_}; }
 
   const CrossDecoderModel& model_;
-  std::vector<Tensor> memories_;  // keys and values, one a layer
+  std::vector<AttentionMemory> memories_;  // one a layer
   std::vector<int> picture_of_row_, picture_before_;
   BeamCache cache_;
   std::vector<float> logits_;

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "ops/attention.h"
 #include "ops/elementwise.h"
 #include "ops/scratch.h"
 
@@ -35,10 +34,17 @@ void CrossLayer::add_rows(WeightTable& table, const std::string& scope, const En
   table.add_norm(full(names.norm), config.hidden_size);
 }
 
-Tensor CrossLayer::remember(const Tensor& memory) const {
-  Tensor keys_values = Tensor::empty({memory.size(0), memory.size(1), keys_values_.out_features()}, activation_dtype_);
+AttentionMemory CrossLayer::remember(const Tensor& memory) const {
+  const std::int64_t width = keys_values_.out_features() / 2;
+  Scratch::Frame frame;
+  Tensor keys_values = frame.tensor({memory.size(0), memory.size(1), 2 * width}, activation_dtype_);
   keys_values_(memory, keys_values);
-  return keys_values;
+  return {{.heads = heads_,
+           .key_heads = heads_,
+           .head_size = head_size_,
+           .scale = 1 / std::sqrt(static_cast<float>(head_size_))},
+          {keys_values, 0},
+          {keys_values, width}};
 }
 
 // What a step reads: the normed hidden states, or the states themselves where the norm comes after.
@@ -54,28 +60,14 @@ void CrossLayer::add(const Linear& output, const LayerNorm& norm, const Tensor& 
   if (norm_ == NormPlacement::after) norm(hidden, hidden);
 }
 
-// Each row of hidden, `length` positions long, looks at its picture. Rows of one picture share one product.
-void CrossLayer::look_at(const Memory& memory, std::int64_t length, Tensor& hidden) const {
-  const std::int64_t width = hidden.size(-1), positions = memory.keys_values.size(1);
-  const auto rows = static_cast<std::int64_t>(memory.picture_of_row.size());
+void CrossLayer::look_at(const Memory& memory, Tensor& hidden) const {
+  const std::int64_t width = hidden.size(-1);
   Scratch::Frame frame;
   Tensor normed = frame.tensor(hidden.shape(), activation_dtype_);
-  Tensor query = frame.tensor({rows * length, width}, activation_dtype_);
-  Tensor context = frame.tensor({rows * length, width}, activation_dtype_);
+  Tensor query = frame.tensor({hidden.elements() / width, width}, activation_dtype_);
+  Tensor context = frame.tensor(query.shape(), activation_dtype_);
   query_(input_of(cross_norm_, hidden, normed), query);
-  for (std::int64_t begin = 0, end = 0; begin < rows; begin = end) {
-    const std::int64_t picture = memory.picture_of_row[static_cast<std::size_t>(begin)];
-    while (end < rows && memory.picture_of_row[static_cast<std::size_t>(end)] == picture) ++end;
-    const Tensor keys_values = memory.keys_values.rows(picture, picture + 1);
-    const Shape together{1, (end - begin) * length, width};
-    const Tensor asked = query.rows(begin * length, end * length).reshaped(together);
-    Tensor seen = context.rows(begin * length, end * length).reshaped(together);
-    attention({.heads = heads_,
-               .key_heads = heads_,
-               .head_size = head_size_,
-               .scale = 1 / std::sqrt(static_cast<float>(head_size_))},
-              {asked, 0}, {keys_values, 0}, {keys_values, width}, positions, {}, seen);
-  }
+  memory.pictures.attend(query, memory.picture_of_row, context);
   add(cross_output_, cross_norm_, context, hidden);
 }
 
@@ -105,7 +97,7 @@ void CrossLayer::run(Tensor& hidden, const Sequences& sequences, const Memory& m
               {qkv, 0}, {qkv, width}, {qkv, 2 * width}, length, sequences.lengths, context);
     add(attention_output_, attention_norm_, context, hidden);
   }
-  look_at(memory, length, hidden);
+  look_at(memory, hidden);
   run_mlp(hidden);
 }
 
@@ -121,7 +113,7 @@ void CrossLayer::step(Tensor& hidden, const Memory& memory, BeamCache& cache, in
     cache.attend(index, heads_, qkv, context);
     add(attention_output_, attention_norm_, context, hidden);
   }
-  look_at(memory, 1, hidden);
+  look_at(memory, hidden);
   run_mlp(hidden);
 }
 

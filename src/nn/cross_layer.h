@@ -8,6 +8,7 @@
 
 #include "nn/beam_cache.h"
 #include "nn/encoder_layer.h"
+#include "ops/attention.h"
 
 namespace gaze {
 
@@ -17,9 +18,9 @@ struct CrossLayerNames {
   std::string query, key, value, output, norm;
 };
 
-// What rows look at: keys and values side by side, [pictures, positions, 2 · hidden_size], made by remember().
+// What rows look at.
 struct Memory {
-  const Tensor& keys_values;
+  const AttentionMemory& pictures;      // made by remember()
   std::span<const int> picture_of_row;  // rows of one picture stand together
 };
 
@@ -31,8 +32,8 @@ class CrossLayer {
   static void add_rows(WeightTable& table, const std::string& scope, const EncoderConfig& config,
                        std::int64_t memory_width, const CrossLayerNames& names);
 
-  // Once a picture: memory [pictures, positions, memory_width] → keys_values.
-  Tensor remember(const Tensor& memory) const;
+  // Once a picture: the keys and values of memory [pictures, positions, memory_width].
+  AttentionMemory remember(const Tensor& memory) const;
 
   // Whole sequences, hidden [batch, length, hidden_size] float32 in place. With a cache that was started with them
   // their keys and values are kept as layer `index`'s.
@@ -44,7 +45,7 @@ class CrossLayer {
  private:
   const Tensor& input_of(const LayerNorm& norm, const Tensor& hidden, Tensor& normed) const;
   void add(const Linear& output, const LayerNorm& norm, const Tensor& context, Tensor& hidden) const;
-  void look_at(const Memory& memory, std::int64_t length, Tensor& hidden) const;
+  void look_at(const Memory& memory, Tensor& hidden) const;
   void run_mlp(Tensor& hidden) const;
 
   NormPlacement norm_;

@@ -30,4 +30,21 @@ struct AttentionShape {
 void attention(const AttentionShape& shape, const HeadColumns& query, const HeadColumns& key, const HeadColumns& value,
                std::int64_t keys, std::span<const std::int32_t> key_lengths, Tensor& out);
 
+// Keys and values that are looked at again and again, as those of a picture by each word about it: laid out once for
+// the products, as float32. Immutable; safe to use from several threads at once.
+class AttentionMemory {
+ public:
+  // key, value: [memories, positions, …]. shape: not causal, key_heads == heads. Errors: out_of_memory.
+  AttentionMemory(const AttentionShape& shape, const HeadColumns& key, const HeadColumns& value);
+
+  // query, out: [rows · length, heads · head_size], float32 or bf16 each. Row r looks at memory memory_of_row[r]; rows
+  // of one memory that stand together share its products.
+  void attend(const Tensor& query, std::span<const int> memory_of_row, Tensor& out) const;
+
+ private:
+  AttentionShape shape_;
+  std::int64_t positions_;
+  Tensor packed_keys_, packed_values_;  // one a memory and head
+};
+
 }  // namespace gaze

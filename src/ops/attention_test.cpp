@@ -69,6 +69,31 @@ TEST(Attention, ReadsAPartlyFilledCache) {
   });
 }
 
+// Rows in a mixed order over three memories: those of one that stand together share a product.
+TEST(AttentionMemory, IsAttentionOverEachRowsMemory) {
+  for_each_target([] {
+    const AttentionShape shape{3, 3, 20, 0.25f};
+    for (const DType type : {DType::f32, DType::bf16}) {
+      const Tensor keys_values = random({3, 37, 120}, 1, type, true);
+      const AttentionMemory memory(shape, {keys_values, 0}, {keys_values, 60});
+      for (const std::int64_t length : {1, 3, 40}) {
+        const std::vector<int> memory_of_row{2, 2, 2, 2, 2, 0, 1, 1, 0};
+        const std::int64_t rows = 9;
+        const Tensor query = random({rows * length, 60}, 2, type, true);
+        Tensor out = Tensor::empty({rows * length, 60}, DType::f32);
+        memory.attend(query, memory_of_row, out);
+        for (std::int64_t r = 0; r < rows; ++r) {
+          const int at = memory_of_row[static_cast<std::size_t>(r)];
+          const Tensor one = query.rows(r * length, (r + 1) * length).reshaped({1, length, 60});
+          const Tensor seen = keys_values.rows(at, at + 1);
+          expect_close(out.rows(r * length, (r + 1) * length).reshaped({1, length, 60}),
+                       reference::attention(shape, {one}, {seen, 0}, {seen, 60}, 37, {}), 5e-6);
+        }
+      }
+    }
+  });
+}
+
 TEST(Attention, LargeScoresStayFinite) {
   for_each_target([] { check_fused(1, 33, {1, 1, 16, 200.0f, true}, DType::f32, DType::f32); });
 }

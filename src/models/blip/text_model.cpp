@@ -64,8 +64,8 @@ Tensor TextModel::encode(std::span<const TokenId> ids, const Tensor& memory) con
   std::iota(picture_of_row.begin(), picture_of_row.end(), 0);
   embed(ids, length, 0, hidden);
   for (const CrossLayer& layer : layers_) {
-    const Tensor keys_values = layer.remember(memory);
-    layer.run(hidden, {.batch = batch, .length = length}, {keys_values, picture_of_row}, nullptr, 0);
+    const AttentionMemory pictures = layer.remember(memory);
+    layer.run(hidden, {.batch = batch, .length = length}, {pictures, picture_of_row}, nullptr, 0);
   }
   return hidden;
 }
