@@ -23,6 +23,7 @@ pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)    # Unicode
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)       # SHA-256
+pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)           # lines typed in `gaze chat`
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)       # checksums of scan files
 
 # oneDNN: matrix products, convolutions. Debian's own config file asks for OpenCL headers that nothing here needs.

@@ -55,6 +55,22 @@ std::string file_url(const HubSource& source, const std::string& id, const std::
   return source.endpoint + "/" + id + "/resolve/" + percent_encode(commit) + "/" + percent_encode(name, "/");
 }
 
+// The files that an earlier pull of another commit brought into this folder.
+std::vector<std::string> files_of_other_commit(const std::filesystem::path& folder, const std::string& commit) {
+  std::vector<std::string> names;
+  try {
+    const Json manifest = read_json_file(folder / kManifestName);
+    if (text_at(manifest, "commit") == commit) return names;
+    for (const auto& [name, entry] : object_at(manifest, "files").items()) {
+      check_file_name(name);
+      names.push_back(name);
+    }
+  } catch (const Error&) {
+    names.clear();  // no manifest, or none of ours: nothing is deleted
+  }
+  return names;
+}
+
 void check_room(const std::filesystem::path& folder, std::int64_t needed) {
   std::error_code fault;
   const auto space = std::filesystem::space(folder, fault);
@@ -163,6 +179,8 @@ void pull(const PullRequest& request, const HubSource& source, const HttpOptions
     if (on_progress) on_progress(done, total);
   };
   tell();
+  const std::vector<std::string> before = files_of_other_commit(request.folder, listing.commit);
+  if (!missing.empty()) std::filesystem::remove(request.folder / kManifestName, fault);  // not whole for a while
   if (!missing.empty()) fetch_all(client, missing, request.at_once, retry, cancel, done, tell);
   tell();
 
@@ -174,6 +192,9 @@ void pull(const PullRequest& request, const HubSource& source, const HttpOptions
                                    : checksum_of(request.folder / file.name, Checksum::Kind::sha256, cancel);
     entries[file.name] = {{"size", file.size}, {"sha256", sha256}};
     sums += sha256 + "  " + file.name + "\n";
+  }
+  for (const std::string& name : before) {  // old shards beside new ones would be read with them
+    if (!entries.contains(name)) std::filesystem::remove(request.folder / name, fault);
   }
   const OrderedJson manifest{
       {"version", kManifestVersion}, {"source", source.kind == HubKind::modelscope ? "modelscope" : "huggingface"},

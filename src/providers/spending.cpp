@@ -64,7 +64,7 @@ PriceTable PriceTable::load(const std::filesystem::path& path) {
   table.cap_year = amount_at(caps, "year", origin);
   for (const auto& [model, price] : object_at(json, "prices").items()) {
     table.prices[model] = {amount_at(price, "input", origin).value_or(0),
-                           amount_at(price, "output", origin).value_or(0)};
+                           amount_at(price, "output", origin).value_or(0), amount_at(price, "image", origin)};
   }
   return table;
 }
@@ -98,8 +98,13 @@ std::optional<double> SpendingAccount::cost(const std::string& model, const Usag
          1e6;
 }
 
-SpendingAccount::Reservation SpendingAccount::reserve(const std::string& model, const Usage& estimate) {
-  const auto expected = cost(model, estimate);
+std::optional<double> SpendingAccount::cost_of_images(const std::string& model, int count) const {
+  const auto found = table_.prices.find(model);
+  if (found == table_.prices.end() || !found->second.image) return {};
+  return *found->second.image * count;
+}
+
+SpendingAccount::Reservation SpendingAccount::reserve(const std::string& model, std::optional<double> expected) {
   const std::lock_guard lock(mutex_);
   if (table_.has_caps()) {
     if (!expected) {
@@ -123,11 +128,17 @@ SpendingAccount::Reservation SpendingAccount::reserve(const std::string& model, 
 }
 
 void SpendingAccount::record(const std::string& model, const Usage& usage) {
-  const OrderedJson entry{{"time", time_text(std::time(nullptr))},
-                          {"model", model},
-                          {"prompt_tokens", usage.prompt_tokens},
-                          {"completion_tokens", usage.completion_tokens},
-                          {"cost", cost(model, usage).value_or(0)}};
+  append({{"model", model}, {"prompt_tokens", usage.prompt_tokens}, {"completion_tokens", usage.completion_tokens}},
+         cost(model, usage).value_or(0));
+}
+
+void SpendingAccount::record_images(const std::string& model, int count) {
+  append({{"model", model}, {"images", count}}, cost_of_images(model, count).value_or(0));
+}
+
+void SpendingAccount::append(OrderedJson entry, double cost) {
+  entry["time"] = time_text(std::time(nullptr));
+  entry["cost"] = cost;
   const std::string line = dump_json(entry) + '\n';
   std::error_code fault;
   std::filesystem::create_directories(ledger_.parent_path(), fault);

@@ -13,15 +13,16 @@
 
 namespace gaze {
 
-// Money for a million tokens, in the table's own currency.
+// Money for a million tokens, and for one picture that is made, in the table's own currency.
 struct TokenPrice {
   double input = 0;
   double output = 0;
+  std::optional<double> image;
 };
 
 // $XDG_CONFIG_HOME/gaze/prices.json, written and edited by the person; a missing file is an empty table:
 // {"currency": "USD", "caps": {"day": 1, "month": 10, "year": 50},
-//  "prices": {"openai:gpt-4o": {"input": 2.5, "output": 10}}}
+//  "prices": {"openai:gpt-4o": {"input": 2.5, "output": 10}, "openai:gpt-image-1": {"image": 0.07}}}
 struct PriceTable {
   std::string currency = "USD";
   std::optional<double> cap_day, cap_month, cap_year;
@@ -61,15 +62,20 @@ class SpendingAccount {
 
   // Errors: limit_exceeded (the call may pass a cap: says which, what was spent and what it may cost), usage (there is
   // a cap and the table has no price for the model).
-  Reservation reserve(const std::string& model, const Usage& estimate);
+  Reservation reserve(const std::string& model, const Usage& estimate) { return reserve(model, cost(model, estimate)); }
+  Reservation reserve_images(const std::string& model, int count) {
+    return reserve(model, cost_of_images(model, count));
+  }
 
   // Writes down what a call used. Errors: disk_full, not_found (the file cannot be written).
   void record(const std::string& model, const Usage& usage);
+  void record_images(const std::string& model, int count);
 
   const std::string& currency() const { return table_.currency; }
 
   // Nothing where the table has no price for the model.
   std::optional<double> cost(const std::string& model, const Usage& usage) const;
+  std::optional<double> cost_of_images(const std::string& model, int count) const;
 
   // Spent since the beginning of this day, month and year (UTC).
   struct Spent {
@@ -78,6 +84,9 @@ class SpendingAccount {
   Spent spent(std::time_t now) const;
 
  private:
+  Reservation reserve(const std::string& model, std::optional<double> expected);
+  void append(OrderedJson entry, double cost);
+
   const PriceTable table_;
   const std::filesystem::path ledger_;
   mutable std::mutex mutex_;

@@ -15,6 +15,7 @@
 #include "models/checkpoint.h"
 #include "models/registry.h"
 #include "tasks/open_model.h"
+#include "tasks/pull_model.h"
 
 namespace gaze {
 namespace {
@@ -183,10 +184,11 @@ std::vector<ModelEntry> ModelStore::list() const {
 void ModelStore::throw_not_found(const std::string& name) const {
   std::string names;
   for (const ModelEntry& entry : list()) names += (names.empty() ? "" : ", ") + entry.name;
-  throw Error(ErrorCode::model_not_found, message("there is no model {}", to_valid_utf8(name)),
-              names.empty()
-                  ? message("none is installed; put a checkpoint folder into {}, or give its path", display(models_))
-                  : message("there are: {}; or give the path of a checkpoint folder", names));
+  throw Error(
+      ErrorCode::model_not_found, message("there is no model {}", to_valid_utf8(name)),
+      names.empty()
+          ? message("none is installed; get one with `gaze pull`, or give the path of a checkpoint folder")
+          : message("there are: {}; get others with `gaze pull`, or give the path of a checkpoint folder", names));
 }
 
 ModelEntry ModelStore::find(const std::string& name) const {
@@ -241,7 +243,7 @@ ModelEntry ModelStore::remove(const std::string& name) const {
 
 ModelEntry ModelStore::verify(const std::string& name, const CancelToken& cancel) const {
   ModelEntry entry = find(name);
-  check_sums(entry.path, cancel);
+  if (!verify_pulled_files(entry.path, cancel)) check_sums(entry.path, cancel);
   // What several tasks share is read once for each: a check may take its time.
   const ModelAbilities abilities = abilities_of(read_json_file(entry.path / "config.json"));
   if (abilities.captions) open_captioner(entry, Precision::automatic);

@@ -21,6 +21,7 @@ class RemoteAccess {
   const RemoteModel& model() const { return *model_; }
   const RemoteCare& care() const { return care_; }
   const SpendingAccount& account() const { return account_; }
+  SpendingAccount& account() { return account_; }
 
  private:
   std::unique_ptr<RemoteModel> model_;

@@ -301,6 +301,16 @@ TEST_F(HubTest, StopsWhenAskedAndWorksOffline) {
   EXPECT_NO_THROW(pull(request, source, HttpOptions(), quick_retries(), fresh, {}));
 }
 
+TEST_F(HubTest, LeavesNothingOfAnotherCommit) {
+  pull_model("test/tiny-clip", {"extra/notes 图.txt"});
+  Json manifest = read_json_file(folder_ / kManifestName);
+  manifest["commit"] = std::string(40, 'f');
+  write_file_atomically(folder_ / kManifestName, manifest.dump());
+  pull_model("test/tiny-clip");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "extra/notes 图.txt"));
+  EXPECT_TRUE(all_good());
+}
+
 TEST_F(HubTest, FindsWhatChangedLater) {
   pull_model("test/quantised");
   std::ofstream(folder_ / "m-Q4_K_M.gguf", std::ios::in | std::ios::out).put('!');

@@ -7,6 +7,8 @@ namespace gaze::cli {
 
 Command match_command();
 Command ask_command();
+Command chat_command();
+Command generate_command();
 Command embed_command();
 Command tokenize_command();
 Command preprocess_command();
@@ -14,6 +16,7 @@ Command index_command();
 Command search_command();
 Command caption_command();
 Command library_command();
+Command pull_command();
 Command models_command();
 Command doctor_command();
 Command bench_command();

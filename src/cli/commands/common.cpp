@@ -55,6 +55,18 @@ std::filesystem::path library_path(const Invocation& invocation) {
   return chosen.empty() ? invocation.folders.library() : std::filesystem::path(chosen);
 }
 
+OrderedJson model_json(const ModelEntry& entry) {
+  OrderedJson object{{"name", entry.name},
+                     {"kind", entry.kind},
+                     {"tasks", entry.tasks},
+                     {"parameters", entry.parameters},
+                     {"bytes", entry.bytes}};
+  put_path(object, "path", entry.path);
+  object["licence"] = entry.licence;
+  if (!entry.fault.empty()) object["fault"] = entry.fault;
+  return object;
+}
+
 OrderedJson failed_json(std::span<const FailedInput> failed) {
   OrderedJson list = OrderedJson::array();
   for (const FailedInput& one : failed) {

@@ -36,6 +36,9 @@ std::filesystem::path library_path(const Invocation& invocation);
 // Only the tokenizer and the image processor: no weights are read.
 inline constexpr LoadOptions kNoTowers{.image_tower = false, .text_tower = false};
 
+// {"name","kind","tasks","parameters","bytes","path","licence"}
+OrderedJson model_json(const ModelEntry& entry);
+
 // [{"path","code","message"}]
 OrderedJson failed_json(std::span<const FailedInput> failed);
 // The same for people, as warnings.

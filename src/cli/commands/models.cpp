@@ -6,24 +6,13 @@
 #include "base/file.h"
 #include "base/message.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/common.h"
 #include "cli/invocation.h"
 #include "cli/terminal.h"
 #include "tasks/model_store.h"
 
 namespace gaze::cli {
 namespace {
-
-OrderedJson json_of(const ModelEntry& entry) {
-  OrderedJson object{{"name", entry.name},
-                     {"kind", entry.kind},
-                     {"tasks", entry.tasks},
-                     {"parameters", entry.parameters},
-                     {"bytes", entry.bytes}};
-  put_path(object, "path", entry.path);
-  object["licence"] = entry.licence;
-  if (!entry.fault.empty()) object["fault"] = entry.fault;
-  return object;
-}
 
 std::string mebibytes(std::int64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
@@ -74,7 +63,7 @@ int run_models(Invocation& invocation) {
 
   if (invocation.json()) {
     OrderedJson list = OrderedJson::array();
-    for (const ModelEntry& entry : entries) list.push_back(json_of(entry));
+    for (const ModelEntry& entry : entries) list.push_back(model_json(entry));
     invocation.output.document({{"models", std::move(list)}});
   } else if (words.empty()) {
     print_list(invocation.output, entries, invocation.folders.models());
