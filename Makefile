@@ -41,9 +41,9 @@ soak-pull: build ## kill a download 1,000 times and look at its bytes each time
 bench: build ## CLIP beside its peers, as JSON (PYTHON= one with torch, openvino, onnxruntime)
 	@tools/bench --python $(or $(PYTHON),python3)
 
-bench-clients: build ## first byte, pictures at once and memory of an upload, as JSON
+bench-clients: build ## first byte, pictures at once, memory of an upload, as JSON
 	@cmake --build --preset release --target gaze_client_figures
-	@build/tests/providers/gaze_client_figures build
+	@build/tests/providers/gaze_client_figures build build/gaze
 
 lint: deps ## clang-format, layers, messages
 	@tools/lint

@@ -26,6 +26,12 @@ pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)       # SHA-256
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)           # lines typed in `gaze chat`
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)       # checksums of scan files
 
+# Keys from the desktop's keyring: wanted, not needed.
+pkg_check_modules(SECRET IMPORTED_TARGET libsecret-1)
+if(NOT SECRET_FOUND)
+  message(STATUS "libsecret-1 is absent: keys are not looked for in the keyring (Debian: libsecret-1-dev)")
+endif()
+
 # oneDNN: matrix products, convolutions. Debian's own config file asks for OpenCL headers that nothing here needs.
 find_library(DNNL_LIBRARY dnnl REQUIRED)
 find_path(DNNL_INCLUDE oneapi/dnnl/dnnl.hpp REQUIRED)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "providers/api_call.h"
+#include "providers/keyring.h"
 
 namespace gaze {
 namespace {
@@ -34,8 +35,13 @@ Secret from_file(const std::string& entry) {
   return Secret(text_at(read_json_file(path), entry.c_str()));
 }
 
+Secret kept(const std::string& entry) {
+  Secret key = from_file(entry);
+  return key.empty() ? key_from_keyring(entry) : key;
+}
+
 Secret first(const Secret& one, const std::string& entry) {
-  return one.empty() ? from_file(entry) : one;
+  return one.empty() ? kept(entry) : one;
 }
 
 // Services with OpenAI's interface and a customary environment variable of their own.
@@ -51,7 +57,7 @@ constexpr std::pair<const char*, const char*> kKnownHosts[] = {
 
 Secret compatible_key(const ModelSpec& spec) {
   const Url url(spec.base_url);
-  if (Secret key = from_file(url.host()); !key.empty()) return key;
+  if (Secret key = url.is_loopback() ? from_file(url.host()) : kept(url.host()); !key.empty()) return key;
   for (const auto& [host, variable] : kKnownHosts) {
     if (url.host() == host) return from_environment({variable});
   }

@@ -1,7 +1,6 @@
 #include "tasks/remote_chat.h"
 
 #include <chrono>
-#include <map>
 #include <mutex>
 #include <system_error>
 
@@ -227,30 +226,27 @@ ChatAnswer send_with_care(const RemoteModel& model, const ChatRequest& request, 
   return answer;
 }
 
-std::vector<FailedInput> ask_remote_of_each(
-    const RemoteModel& model, std::span<const std::string> pictures, const std::string& text,
-    const AnswerOptions& options, const RemoteCare& care, const CancelToken& cancel,
-    const std::function<void(std::size_t picture, const ChatAnswer&)>& on_answer) {
-  const ChatRequest common = make_request(options);
+void ask_of_each(const RemoteModel& model, const PictureRound& round, const RemoteCare& care,
+                 const CancelToken& cancel) {
+  const ChatRequest common = make_request(round.options);
+  const PictureRules rules = model.picture_rules(round.options.detail);
   std::mutex mutex;
-  std::map<std::size_t, FailedInput> failed;
-  run_at_once(pictures.size(), kAtOnce, cancel, [&](std::size_t index) {
+  run_at_once(round.pictures.size(), kAtOnce, cancel, [&](std::size_t index) {
     try {
+      const std::string& name = round.pictures[index];
+      PicturePart picture{name == "-" ? prepare_picture(*round.standard_input, message("standard input"), rules)
+                                      : prepare_picture(std::filesystem::path(name), rules)};
       ChatRequest request = common;
-      request.messages = {make_message(model, {{pictures[index]}, text}, options.detail, cancel)};
+      request.messages = {{Role::user, {TextPart{round.text}, std::move(picture)}}};
       const ChatAnswer answer = send_with_care(model, request, care, cancel);
       const std::lock_guard lock(mutex);
-      on_answer(index, answer);
+      round.on_answer(index, answer);
     } catch (const Error& error) {
       if (ends_the_run(error.code())) throw;
       const std::lock_guard lock(mutex);
-      failed[index] = {pictures[index], error.code(), error.message()};
+      round.on_failure(index, error);
     }
   });
-  std::vector<FailedInput> in_order;
-  in_order.reserve(failed.size());
-  for (auto& [index, input] : failed) in_order.push_back(std::move(input));
-  return in_order;
 }
 
 std::unique_ptr<VisualChat> make_remote_chat(const RemoteModel& model, const RemoteCare& care) {

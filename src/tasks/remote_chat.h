@@ -13,7 +13,6 @@
 #include "providers/answer_cache.h"
 #include "providers/remote_model.h"
 #include "providers/spending.h"
-#include "tasks/failed_input.h"
 #include "tasks/visual_chat.h"
 
 namespace gaze {
@@ -56,13 +55,21 @@ OrderedJson describe_request(const RemoteModel& model, const ChatRequest& reques
 ChatAnswer send_with_care(const RemoteModel& model, const ChatRequest& request, const RemoteCare& care,
                           const CancelToken& cancel, const TextSink& on_text = {});
 
-// The same question about many pictures, eight at once. `on_answer` is called from several threads, one at a time, as
-// answers come; `failed` of what could not be done is in the pictures' order. Errors that would befall every picture
+// One question about many pictures.
+struct PictureRound {
+  std::span<const std::string> pictures;  // files that are pictures and nothing else; "-" for `standard_input`
+  const Bytes* standard_input = nullptr;
+  std::string text;
+  AnswerOptions options{};
+  // Called from several threads, one at a time, as answers come and as pictures fail.
+  std::function<void(std::size_t picture, const ChatAnswer&)> on_answer;
+  std::function<void(std::size_t picture, const Error&)> on_failure;
+};
+
+// Asks about eight at once; what `on_answer` throws is that picture's failure. Errors that would befall every picture
 // end the run: unauthorized, model_not_found, limit_exceeded, cancelled.
-std::vector<FailedInput> ask_remote_of_each(
-    const RemoteModel& model, std::span<const std::string> pictures, const std::string& text,
-    const AnswerOptions& options, const RemoteCare& care, const CancelToken& cancel,
-    const std::function<void(std::size_t picture, const ChatAnswer&)>& on_answer);
+void ask_of_each(const RemoteModel& model, const PictureRound& round, const RemoteCare& care,
+                 const CancelToken& cancel);
 
 // A conversation with `model`; both references outlive it.
 std::unique_ptr<VisualChat> make_remote_chat(const RemoteModel& model, const RemoteCare& care);

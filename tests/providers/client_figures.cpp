@@ -1,6 +1,7 @@
 // client_figures: the numbers promised for the network side, against a server in this process that costs nothing.
-// Prints one JSON document. Usage: client_figures FOLDER, which takes a 2 MB picture and a sparse file of 2 GB for a
-// while.
+// Prints one JSON document. Usage: client_figures FOLDER GAZE: a folder for a 2 MB picture and a sparse file of 2 GB,
+// and the program.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -12,10 +13,13 @@
 #include <vector>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -58,6 +62,7 @@ class LoopbackServer {
   }
   std::string url() const { return fmt::format("http://127.0.0.1:{}/v1", port_); }
   Clock::time_point first_byte() const { return Clock::time_point(Clock::duration(first_byte_.load())); }
+  void forget_first_byte() { first_byte_ = 0; }
   std::int64_t received() const { return received_; }
 
  private:
@@ -124,6 +129,27 @@ double cpu_milliseconds() {
   return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
 }
 
+// Runs the program with its output thrown away. Errors end this one.
+void run_program(std::vector<std::string> line) {
+  std::vector<char*> arguments;
+  for (std::string& word : line) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t process = 0;
+  GAZE_CHECK(::posix_spawn(&process, line[0].c_str(), &actions, nullptr, arguments.data(), environ) == 0);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  ::waitpid(process, &status, 0);
+  GAZE_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 std::int64_t peak_memory() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -134,9 +160,11 @@ std::int64_t peak_memory() {
 }  // namespace gaze
 
 int main(int count, char** arguments) {
-  if (count != 2) return 2;
+  if (count != 3) return 2;
   using namespace gaze;
   const std::filesystem::path folder = arguments[1], picture = folder / "noise.jpg";
+  const std::string program = arguments[2];
+  ::setenv("GAZE_HOME", (folder / "figures-home").c_str(), 1);
   write_picture(picture);
   OrderedJson figures;
   {
@@ -148,6 +176,40 @@ int main(int count, char** arguments) {
     figures["first_byte_ms"] = std::chrono::duration<double, std::milli>(server.first_byte() - begin).count();
     figures["answer_ms"] = milliseconds_since(begin);
     figures["picture_bytes"] = std::filesystem::file_size(picture);
+  }
+  {  // the whole program, from its start
+    LoopbackServer server{std::chrono::milliseconds(0)};
+    std::vector<double> first_byte, start_alone;
+    for (int i = 0; i < 21; ++i) {
+      auto begin = Clock::now();
+      run_program({program, "--version"});
+      start_alone.push_back(milliseconds_since(begin));
+      server.forget_first_byte();
+      begin = Clock::now();
+      run_program({program, "ask", picture.string(), "?", "--model", server.url() + "#m", "--no-cache"});
+      first_byte.push_back(std::chrono::duration<double, std::milli>(server.first_byte() - begin).count());
+    }
+    figures["program_first_byte_ms"] = median(first_byte);
+    figures["program_start_and_end_alone_ms"] = median(start_alone);
+  }
+  {
+    const LoopbackServer server{std::chrono::milliseconds(200)};
+    std::vector<std::string> line{program, "caption", "--model", server.url() + "#m", "--json"};
+    const auto many = folder / "hundred-pictures";
+    std::filesystem::create_directories(many);
+    for (int i = 0; i < 100; ++i) {  // a hundred contents: an answer that is kept would not be asked for
+      const auto name = many / (std::to_string(i) + ".jpg");
+      write_file_atomically(
+          name,
+          encode_jpeg({1024, 768, std::vector<std::uint8_t>(std::size_t{1024} * 768 * 3, static_cast<std::uint8_t>(i))},
+                      90));
+      line.push_back(name.string());
+    }
+    ::setenv("XDG_CACHE_HOME", (folder / "figures-home").c_str(), 1);
+    const auto begin = Clock::now();
+    run_program(line);
+    figures["program_hundred_captions_ms"] = milliseconds_since(begin);
+    std::filesystem::remove_all(many);
   }
   {
     const LoopbackServer server{std::chrono::milliseconds(200)};
@@ -171,6 +233,7 @@ int main(int count, char** arguments) {
     std::filesystem::remove(video);
   }
   std::filesystem::remove(picture);
+  std::filesystem::remove_all(folder / "figures-home");
   std::printf("%s\n", dump_json(figures, 2).c_str());
   return 0;
 }

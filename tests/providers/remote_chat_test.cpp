@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -86,21 +87,20 @@ TEST_F(RemoteChatTest, AsksOfManyAndNamesTheBrokenOnes) {
   std::ofstream(pictures_[3]) << "no picture";
   std::filesystem::remove(pictures_[7]);
   std::set<std::size_t> answered;
-  const auto failed =
-      ask_remote_of_each(model_, pictures_, "?", {}, {}, cancel_, [&](std::size_t index, const ChatAnswer& answer) {
-        answered.insert(index);
-        EXPECT_FALSE(answer.text.empty());
-      });
+  std::map<std::size_t, ErrorCode> failed;
+  const PictureRound round{.pictures = pictures_,
+                           .text = "?",
+                           .on_answer =
+                               [&](std::size_t index, const ChatAnswer& answer) {
+                                 answered.insert(index);
+                                 EXPECT_FALSE(answer.text.empty());
+                               },
+                           .on_failure = [&](std::size_t index, const Error& error) { failed[index] = error.code(); }};
+  ask_of_each(model_, round, {}, cancel_);
   EXPECT_EQ(answered.size(), 18u);
-  ASSERT_EQ(failed.size(), 2u);
-  EXPECT_EQ(failed[0].path, pictures_[3]);
-  EXPECT_EQ(failed[0].code, ErrorCode::bad_image);
-  EXPECT_EQ(failed[1].code, ErrorCode::not_found);
+  EXPECT_THAT(failed, testing::ElementsAre(std::pair(3u, ErrorCode::bad_image), std::pair(7u, ErrorCode::not_found)));
   service_.misbehave({{"path", "/v1"}, {"status", 401}, {"times", 100}});
-  EXPECT_EQ(error_of([&] {
-              ask_remote_of_each(model_, pictures_, "?", {}, {}, cancel_, [](std::size_t, const ChatAnswer&) {});
-            }).code(),
-            ErrorCode::unauthorized);
+  EXPECT_EQ(error_of([&] { ask_of_each(model_, round, {}, cancel_); }).code(), ErrorCode::unauthorized);
 }
 
 TEST_F(RemoteChatTest, RemembersWhatWasSaidAndTakesBackWhatFailed) {

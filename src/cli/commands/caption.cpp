@@ -10,6 +10,8 @@
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "tasks/describe_files.h"
+#include "tasks/remote_caption.h"
+#include "tasks/remote_chat.h"
 #include "tasks/weights_identity.h"
 
 namespace gaze::cli {
@@ -39,9 +41,9 @@ GenerationConfig generation_of(const Settings& settings, GenerationConfig config
 }
 
 // As asked for; else the user's own, where the model has a choice.
-std::string language_of(const Settings& settings, const Captioner& captioner) {
+std::string language_of(const Settings& settings, const Captioner* captioner) {
   if (settings.given("language")) return settings.text("language");
-  if (captioner.info().languages.empty()) return {};
+  if (captioner && captioner->info().languages.empty()) return {};
   return language() == Language::chinese ? "zh" : "en";
 }
 
@@ -152,18 +154,28 @@ void check_options(const Invocation& invocation) {
   }
 }
 
+// Services search for words in their own way.
+void refuse_local_options(const Settings& settings) {
+  for (const char* name : {"beams", "max-length", "min-length", "length-penalty", "repetition-penalty",
+                           "no-repeat-ngram", "early-stopping", "n-best"}) {
+    if (settings.given(name)) refuse(message("remote models know no {}", "--" + std::string(name)));
+  }
+}
+
 int run_caption(Invocation& invocation) {
   const Settings& settings = invocation.settings;
   check_options(invocation);
   if (settings.flag("undo")) return run_undo(invocation);
 
-  const ModelEntry entry = choose_model(invocation, "caption");
-  const auto captioner = open_captioner(entry, precision_of(invocation));
-  CaptionOptions options{.language = language_of(settings, *captioner),
+  const bool remote = is_remote_model(settings.text("model"));
+  if (remote) refuse_local_options(settings);
+  const ModelEntry entry = remote ? ModelEntry{.name = settings.text("model")} : choose_model(invocation, "caption");
+  const auto captioner = remote ? nullptr : open_captioner(entry, precision_of(invocation));
+  CaptionOptions options{.language = language_of(settings, captioner.get()),
                          .prompt = settings.text("prompt"),
-                         .generation = generation_of(settings, captioner->generation_defaults()),
                          .pictures = picture_options(settings),
                          .follow_links = settings.flag("follow-links")};
+  if (captioner) options.generation = generation_of(settings, captioner->generation_defaults());
   if (settings.given("max-new-tokens")) options.max_new_tokens = static_cast<int>(settings.integer("max-new-tokens"));
   Bytes standard_input;
   const auto named = pictures_of(invocation.arguments, standard_input, invocation.cancel);
@@ -178,8 +190,10 @@ int run_caption(Invocation& invocation) {
     };
   }
   Library library = Library::create(library_path(invocation));
-  const CaptionResult result = caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)}, named,
-                                                standard_input, options, invocation.cancel);
+  const CaptionResult result = remote
+                                   ? caption_remotely(entry.name, named, standard_input, options, invocation.cancel)
+                                   : caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)},
+                                                      named, standard_input, options, invocation.cancel);
   progress.clear();
   if (result.reused > 0) log_detail(message("{} captions were in the library", result.reused));
 
@@ -233,7 +247,7 @@ Command caption_command() {
       integer("no-repeat-ngram", "N", message("no N tokens come twice in the same order"), "", 0, 1 << 20),
       choice("early-stopping", {"true", "false", "never"}, message("when beam search ends, as in the reference"), ""),
       integer("n-best", "N", message("the N best captions with their scores; at most as many as beams"), "", 1, 64),
-      text("prompt", "TEXT", message("what the caption begins with (BLIP)")),
+      text("prompt", "TEXT", message("what the caption begins with (BLIP), or what to ask a remote model")),
       choice("language", {"en", "zh"}, message("language of the caption; default: your environment's"), ""),
       file("show", "OUT.png", message("draw the picture with its caption under it")),
       flag("write-xmp", message("write the captions into the files (dc:description), never over a person's text")),
@@ -249,7 +263,9 @@ Command caption_command() {
        message("in Chinese, drawn under the picture")},
       {"gaze caption ~/Pictures --write-xmp --dry-run", message("what would be written into the files")},
       {message("gaze caption photo.jpg --model Salesforce/blip-image-captioning-base --prompt \"a photo of\""),
-       message("with an installed BLIP, which continues a beginning")}};
+       message("with an installed BLIP, which continues a beginning")},
+      {message("gaze caption photo.jpg --model openai:gpt-4o"),
+       message("with a remote model: see `gaze ask --help` for what leaves the machine")}};
   command.least_arguments = 1;
   command.run = run_caption;
   return command;

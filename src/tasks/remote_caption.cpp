@@ -1,0 +1,110 @@
+#include "tasks/remote_caption.h"
+
+#include <limits>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "tasks/picture_walk.h"
+#include "tasks/remote_access.h"
+
+namespace gaze {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxTokens = 100;
+
+struct Item {
+  CaptionedPicture picture;
+  bool named = false;  // by the user, not found in a folder
+  std::variant<std::monostate, ChatAnswer, Error> outcome{};
+};
+
+void gather(const fs::path& named, bool follow_links, const CancelToken& cancel, std::vector<Item>& items,
+            std::vector<FailedInput>& failed) {
+  if (named == "-") {
+    items.push_back({.picture = {.image = named}, .named = true});
+    return;
+  }
+  try {
+    WalkedFolders walked = walk_folders(std::span(&named, 1), follow_links, cancel);
+    for (PictureFile& file : walked.files) {
+      const fs::path given = file.given.empty() ? file.path : file.given;
+      items.push_back({.picture = {.image = given, .file = std::move(file)}, .named = given == named});
+    }
+    for (FailedInput& folder : walked.failed) failed.push_back(std::move(folder));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) throw;
+    items.push_back({.picture = {.image = named}, .named = true, .outcome = error});
+  }
+}
+
+// One line, as a caption is.
+std::string one_line(std::string text) {
+  for (char& c : text) c = c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+  const std::size_t first = text.find_first_not_of(' ');
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+}  // namespace
+
+CaptionResult caption_remotely(const std::string& model, std::span<const fs::path> named, const Bytes& standard_input,
+                               const CaptionOptions& options, const CancelToken& cancel) {
+  CaptionResult result;
+  std::vector<Item> items;
+  for (const fs::path& one : named) gather(one, options.follow_links, cancel, items, result.failed);
+
+  std::vector<std::size_t> open;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i].outcome.index() != 0) continue;
+    open.push_back(i);
+    names.push_back(items[i].picture.image == "-" ? "-" : items[i].picture.file.path);
+  }
+  const RemoteAccess access(model, true, open.size());
+
+  std::size_t done = items.size() - open.size(), told = 0;
+  const auto tell = [&](bool one_more) {
+    done += one_more;
+    for (; told < items.size() && items[told].outcome.index() != 0; ++told) {
+      const auto* answer = std::get_if<ChatAnswer>(&items[told].outcome);
+      if (!answer) continue;
+      items[told].picture.candidates = {{one_line(answer->text), std::numeric_limits<float>::quiet_NaN(), {}}};
+      if (options.on_caption) options.on_caption(items[told].picture);
+    }
+    if (options.progress) options.progress(done, items.size());
+  };
+  PictureRound round;
+  round.pictures = names;
+  round.standard_input = &standard_input;
+  round.text = options.prompt.empty() ? caption_prompt(options.language) : options.prompt;
+  round.options.max_tokens = options.max_new_tokens.value_or(kMaxTokens);
+  round.on_answer = [&](std::size_t i, const ChatAnswer& answer) {
+    items[open[i]].outcome = answer;
+    tell(true);
+  };
+  round.on_failure = [&](std::size_t i, const Error& error) {
+    items[open[i]].outcome = error;
+    tell(true);
+  };
+  ask_of_each(access.model(), round, access.care(), cancel);
+  tell(false);
+
+  for (Item& item : items) {
+    if (const auto* error = std::get_if<Error>(&item.outcome)) {
+      if (error->code() == ErrorCode::bad_image && !item.named) {  // a folder holds other files too
+        ++result.skipped;
+      } else {
+        result.failed.push_back({item.picture.image, error->code(), error->message()});
+      }
+    } else {
+      result.captions.push_back(std::move(item.picture));
+    }
+  }
+  return result;
+}
+
+}  // namespace gaze
