@@ -61,7 +61,10 @@ class Conversation {
       } else {
         log_warning(error.hint().empty() ? error.message() : error.message() + "\n  " + error.hint());
       }
-      if (answer.empty()) return;  // the question counts as not asked, its pictures go with the next one
+      const bool bad_picture = error.code() == ErrorCode::bad_image || error.code() == ErrorCode::image_too_large ||
+                               error.code() == ErrorCode::not_found;
+      if (bad_picture) pictures_.clear();
+      if (answer.empty()) return;  // the question counts as not asked, good pictures go with the next one
     }
     output_.flush();
     for (const std::string& picture : pictures_) said_ += "![" + display(picture) + "](" + display(picture) + ")\n\n";
