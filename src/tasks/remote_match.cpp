@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -12,6 +11,7 @@
 namespace gaze {
 namespace {
 
+constexpr double kSure = 0.5;
 constexpr double kLeastProbability = 1e-6;  // so that its logarithm is a number
 
 OrderedJson object_schema(const char* name, const OrderedJson& value) {
@@ -68,22 +68,9 @@ Matches match_remotely(const RemoteAccess& access, const std::string& image, std
   return matches;
 }
 
-std::vector<double> rate_remotely(const RemoteAccess& access, std::span<const std::string> pictures,
-                                  const std::string& text, const CancelToken& cancel) {
-  const std::string& name = access.model().spec().text;
-  std::vector<double> ratings(pictures.size(), std::numeric_limits<double>::quiet_NaN());
-  PictureRound round{.pictures = pictures,
-                     .text = "How probable is it that this picture shows: " + text,
-                     .on_answer =
-                         [&](std::size_t picture, const ChatAnswer& answer) {
-                           ratings[picture] =
-                               probability_of(field(parse_json(answer.text, name), "probability", name), name);
-                         },
-                     .on_failure = [](std::size_t, const Error&) {}};
-  round.options.max_tokens = 100;
-  round.options.schema = object_schema("probability", {{"type", "number"}});
-  ask_of_each(access.model(), round, access.care(), cancel);
-  return ratings;
+bool is_unsure(const Matches& matches) {
+  return std::none_of(matches.matches.begin(), matches.matches.end(),
+                      [](const Match& match) { return match.probability >= kSure; });
 }
 
 }  // namespace gaze

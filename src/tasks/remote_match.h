@@ -3,7 +3,6 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
 #include "base/cancel.h"
 #include "tasks/match.h"
@@ -16,9 +15,7 @@ namespace gaze {
 Matches match_remotely(const RemoteAccess& access, const std::string& image, std::span<const std::string> texts,
                        const CancelToken& cancel);
 
-// How probable it is that each picture shows what `text` says, each for itself, in [0, 1]; not a number where a picture
-// could not be read or the answer was none. Errors: those of ask_of_each.
-std::vector<double> rate_remotely(const RemoteAccess& access, std::span<const std::string> pictures,
-                                  const std::string& text, const CancelToken& cancel);
+// True where no text has at least half of the probability: what `--route` asks a remote model about.
+bool is_unsure(const Matches& matches);
 
 }  // namespace gaze

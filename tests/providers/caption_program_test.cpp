@@ -75,5 +75,24 @@ TEST_F(CaptionProgramTest, TakesAPipeAndWritesIntoFiles) {
   EXPECT_EQ(run.json()["xmp"][0]["change"], "written");
 }
 
+TEST_F(CaptionProgramTest, MatchesByAsking) {
+  const std::vector<std::string> line{"match", pictures_ + "/10.jpg", "a cat", "a dog", "猫和狗", "--json"};
+  std::vector<std::string> remote = line;
+  remote.insert(remote.end(), {"--model", "openai:gpt-4o"});
+  const GazeRun run = home_.run(remote);
+  EXPECT_EQ(run.status, 0) << run.out;
+  EXPECT_EQ(run.json()["normalisation"], "softmax");
+  const Json matches = run.json()["matches"];
+  ASSERT_EQ(matches.size(), 3u);  // the service answers 0, 0.1, 0.2
+  EXPECT_NEAR(matches[0]["probability"].get<double>(), 0, 1e-4);
+  EXPECT_NEAR(matches[1]["probability"].get<double>(), 1.0 / 3, 1e-4);
+  EXPECT_NEAR(matches[2]["probability"].get<double>(), 2.0 / 3, 1e-4);
+  EXPECT_NEAR(matches[2]["logit"].get<double>(), -0.405465, 1e-3);
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0))["response_format"]["type"], "json_schema");
+  service_.misbehave({{"path", "/v1"}, {"body", {{"choices", {{{"message", {{"content", "I cannot say."}}}}}}}}});
+  remote.push_back("not asked before");
+  EXPECT_EQ(home_.run(remote).error_code(), "invalid_json");
+}
+
 }  // namespace
 }  // namespace gaze

@@ -110,7 +110,9 @@ TEST_F(PullProgramTest, WrongBytesNeverArrive) {
     fault["times"] = 2;  // once, and once more from the beginning
     service_.misbehave(fault);
     const GazeRun run = home_.run({"pull", "test/tiny-clip", "--json"});
-    if (run.status != 0) EXPECT_EQ(run.error_code(), "network") << lie;
+    if (run.status != 0) {
+      EXPECT_EQ(run.error_code(), "network") << lie;
+    }
     EXPECT_EQ(std::filesystem::exists(model("test/tiny-clip") / "model.safetensors"), run.status == 0) << lie;
   }
   service_.misbehave({{"path", "/nothing"}});
@@ -191,7 +193,9 @@ TEST_F(PullProgramTest, WritesNothingUnderAHostileName) {
     EXPECT_EQ(run.error_code(), "bad_weights") << name;
   }
   for (const auto& entry : std::filesystem::recursive_directory_iterator(home_.path("data"))) {
-    if (entry.is_regular_file()) EXPECT_EQ(entry.path().filename(), "lock");  // of the pull itself
+    if (entry.is_regular_file()) {
+      EXPECT_EQ(entry.path().filename(), "lock");  // of the pull itself
+    }
   }
 }
 

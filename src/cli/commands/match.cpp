@@ -11,6 +11,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal.h"
+#include "tasks/remote_match.h"
 
 namespace gaze::cli {
 namespace {
@@ -33,6 +34,30 @@ void print(Output& output, const std::vector<std::string>& texts, const Matches&
   }
 }
 
+int show(Invocation& invocation, const std::string& model, const std::filesystem::path& image,
+         const std::vector<std::string>& texts, const Matches& result) {
+  if (!invocation.json()) {
+    print(invocation.output, texts, result);
+    return 0;
+  }
+  OrderedJson document{{"model", model}};
+  put_path(document, "image", image);
+  document["normalisation"] = result.normalisation;
+  document["matches"] = OrderedJson::array();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    document["matches"].push_back(
+        {{"text", texts[i]}, {"probability", result.matches[i].probability}, {"logit", result.matches[i].logit}});
+  }
+  invocation.output.document(document);
+  return 0;
+}
+
+int match_elsewhere(Invocation& invocation, const std::string& model, const std::filesystem::path& image,
+                    const std::vector<std::string>& texts) {
+  const RemoteAccess access(model, true);
+  return show(invocation, model, image, texts, match_remotely(access, image.string(), texts, invocation.cancel));
+}
+
 Matches match_vectors(const Invocation& invocation, const ModelEntry& entry, const std::filesystem::path& image,
                       const std::vector<std::string>& texts) {
   const auto encoder = open_model(invocation, entry, {});
@@ -49,6 +74,8 @@ Matches match_vectors(const Invocation& invocation, const ModelEntry& entry, con
 int run_match(Invocation& invocation) {
   const std::filesystem::path image = invocation.arguments[0];
   const std::vector<std::string> texts(invocation.arguments.begin() + 1, invocation.arguments.end());
+  const std::string model = invocation.settings.text("model"), route = invocation.settings.text("route");
+  if (is_remote_model(model)) return match_elsewhere(invocation, model, image, texts);
   // Unasked, one that makes vectors: a model that looks at both together is many times slower.
   const ModelEntry entry = choose_model(invocation, "embed");
   const bool together = std::find(entry.tasks.begin(), entry.tasks.end(), "rerank") != entry.tasks.end();
@@ -57,21 +84,11 @@ int run_match(Invocation& invocation) {
                        picture_options(invocation.settings), invocation.settings.flag("special"), invocation.cancel)
                : match_vectors(invocation, entry, image, texts);
   invocation.cancel.check();
-
-  if (!invocation.json()) {
-    print(invocation.output, texts, result);
-    return 0;
+  if (!route.empty() && is_unsure(result) && image != "-") {
+    log_note(message("{} is not sure; {} is asked", entry.name, route));
+    return match_elsewhere(invocation, route, image, texts);
   }
-  OrderedJson document{{"model", entry.name}};
-  put_path(document, "image", image);
-  document["normalisation"] = result.normalisation;
-  document["matches"] = OrderedJson::array();
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    document["matches"].push_back(
-        {{"text", texts[i]}, {"probability", result.matches[i].probability}, {"logit", result.matches[i].logit}});
-  }
-  invocation.output.document(document);
-  return 0;
+  return show(invocation, entry.name, image, texts, result);
 }
 
 }  // namespace
@@ -85,7 +102,8 @@ Command match_command() {
       "With most models the texts compete and their probabilities add up to 1: give every possibility, and one for "
       "\"something else\". With SigLIP and BLIP's matching models each text stands for itself. IMAGE may be - for "
       "standard input.");
-  command.options = {no_exif_rotation_option(), decode_option(), special_option()};
+  command.options = {no_exif_rotation_option(), decode_option(), special_option(),
+                     text("route", "MODEL", message("ask this remote model where the one here is not sure"))};
   command.examples = {
       {message("gaze match photo.jpg \"a cat\" \"a dog\" \"a person\" \"a car\""),
        message("which of the four it shows")},
