@@ -49,7 +49,7 @@ Secret key_from_keyring(const std::string& entry) {
     log_detail(message("the keyring cannot be read: {}", error->message));
     g_error_free(error);
   }
-  const Secret secret(found ? found : "");
+  Secret secret(found ? found : "");
   secret_password_free(found);
   return secret;
 }

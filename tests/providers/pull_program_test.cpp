@@ -91,7 +91,7 @@ TEST_F(PullProgramTest, GoesOnAfterDropsAndAfterAStop) {
 
   service_.misbehave({{"path", "/storage/"}, {"split", {100'000}}, {"pause", 0.05}});
   const GazeRun stopped = home_.run_on_terminal({"pull", "test/tiny-clip"}, [&](const std::string& screen) {
-    return screen.find("/3 MiB") != std::string::npos ? std::string(1, '\x03') : std::string();  // Ctrl-C
+    return screen.find("1/3 MiB") != std::string::npos ? std::string(1, '\x03') : std::string();  // Ctrl-C
   });
   EXPECT_EQ(stopped.status, 130) << stopped.out;
   EXPECT_FALSE(std::filesystem::exists(model("test/tiny-clip") / "gaze-manifest.json"));
