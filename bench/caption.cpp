@@ -1,8 +1,8 @@
 // One side of tools/bench's comparison of captioners: measures when told to, sleeps between.
-//   gaze_bench_caption CHECKPOINT f32|bf16|int8 BATCH THREADS
-// Each line on standard input says for how many seconds to measure, and is answered with four numbers: seconds for a
-// caption of 30 tokens with five beams, images/s of the image tower alone, and of its matrix products alone, captions/s
-// of BATCH pictures at once.
+//   gaze_bench_caption CHECKPOINT f32|bf16|int8 BATCH THREADS caption|batch|tower
+// Each line on standard input says for how many seconds to measure. It is answered for `caption` with the seconds of
+// one of 30 tokens with five beams, for `batch` with captions/s of BATCH pictures at once, for `tower` with images/s of
+// the image tower alone, and of its matrix products alone.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -15,8 +15,10 @@
 
 int main(int count, char** arguments) {
   using namespace gaze;
-  if (count != 5) return std::cerr << "gaze_bench_caption CHECKPOINT f32|bf16|int8 BATCH THREADS\n", 2;
-  const std::string precision = arguments[2];
+  if (count != 6) {
+    return std::cerr << "gaze_bench_caption CHECKPOINT f32|bf16|int8 BATCH THREADS caption|batch|tower\n", 2;
+  }
+  const std::string precision = arguments[2], what = arguments[5];
   set_compute_threads(std::atoi(arguments[4]));
   try {
     const auto model = load_captioner(arguments[1], precision == "f32"    ? Precision::f32
@@ -25,9 +27,14 @@ int main(int count, char** arguments) {
     std::cout << "ready " << isa_name() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
       const BenchOptions options{.batch = std::atoi(arguments[3]), .seconds = std::stod(line)};
-      const auto results = bench(*model, options, {});
-      std::cout << results[2].value << " " << results[0].value << " " << results[1].value << " "
-                << options.batch / seconds_to_caption(*model, options.batch, options, {}) << std::endl;
+      if (what == "caption") {
+        std::cout << bench_caption(*model, options, {}).value << std::endl;
+      } else if (what == "batch") {
+        std::cout << options.batch / seconds_to_caption(*model, options.batch, options, {}) << std::endl;
+      } else {
+        const auto tower = bench_image_tower(*model, options, {});
+        std::cout << tower[0].value << " " << tower[1].value << std::endl;
+      }
     }
   } catch (const Error& error) {
     std::cerr << error.message() << "\n";

@@ -113,10 +113,14 @@ BenchResult bench_caption(const Captioner& model, const BenchOptions& options, c
   return {"caption", seconds_to_caption(model, 1, options, cancel), "s"};
 }
 
-std::vector<BenchResult> bench(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {
+std::vector<BenchResult> bench_image_tower(const Captioner& model, const BenchOptions& options,
+                                           const CancelToken& cancel) {
   const Tensor pixels = pixels_for(model.image_processor(), options.batch);
-  std::vector<BenchResult> results =
-      bench_tower("image_tower", "images/s", options, cancel, [&] { model.decoder(pixels); });
+  return bench_tower("image_tower", "images/s", options, cancel, [&] { model.decoder(pixels); });
+}
+
+std::vector<BenchResult> bench(const Captioner& model, const BenchOptions& options, const CancelToken& cancel) {
+  std::vector<BenchResult> results = bench_image_tower(model, options, cancel);
   results.push_back(bench_caption(model, options, cancel));
   return results;
 }

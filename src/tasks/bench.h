@@ -34,8 +34,10 @@ BenchResult bench_caption(const Captioner& model, const BenchOptions& options, c
 // The same for several pictures at once: seconds for all of them.
 double seconds_to_caption(const Captioner& model, int pictures, const BenchOptions& options, const CancelToken& cancel);
 
-// The first two rows of a dual encoder alone.
+// The first two rows alone.
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
+                                           const CancelToken& cancel);
+std::vector<BenchResult> bench_image_tower(const Captioner& model, const BenchOptions& options,
                                            const CancelToken& cancel);
 
 }  // namespace gaze
