@@ -1,9 +1,11 @@
 // How long exact search takes, beside the time to read the same bytes once.
 //   gaze_bench_search [ROWS=1000000 [PICTURES=100000 [CHECKPOINT]]]
 // "scan": ROWS vectors of 512 dimensions in memory. "library": PICTURES in a library on disk, by this process (warm)
-// and by one that begins (open: the library, its scan file, one search). "text_to_vector": a query through CHECKPOINT's
+// and by one that begins (open: the library, its scan file, one search); caption_search: words among as many captions,
+// the commonest words of English in all of them. "text_to_vector": a query through CHECKPOINT's
 // text tower. Medians of alternating runs.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -14,11 +16,13 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/parallel.h"
+#include "catalog/caption_store.h"
 #include "catalog/library.h"
 #include "catalog/vector_search.h"
 #include "index/exact_search.h"
@@ -131,6 +135,20 @@ OrderedJson bench_scan(const Vectors& vectors, std::int64_t rows) {
           {"checksum", unused % 1000}};
 }
 
+// Some sentence about picture `id`: of each kind of word one in four is the first.
+std::string caption(std::int64_t id) {
+  constexpr std::array<const char*, 8> kWho{"dog", "man", "woman", "child", "horse", "bird", "girl", "cyclist"};
+  constexpr std::array<const char*, 8> kWhat{"runs", "sits", "jumps", "stands", "sleeps", "plays", "eats", "waits"};
+  constexpr std::array<const char*, 8> kWhere{"beach", "street", "grass", "sofa", "snow", "bridge", "lake", "stage"};
+  std::uint64_t state = static_cast<std::uint64_t>(id) * 0x9E3779B97F4A7C15 + 7;
+  const auto pick = [&](const auto& words) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    const std::uint64_t a = state % words.size(), b = state / 64 % words.size();
+    return words[std::min(a, b)];
+  };
+  return fmt::format("a {} {} on the {} in front of number{}", pick(kWho), pick(kWhat), pick(kWhere), id % 5000);
+}
+
 OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
   const auto folder = std::filesystem::temp_directory_path() / ("gaze-bench-search-" + std::to_string(::getpid()));
   const auto path = folder / "library.db";
@@ -162,6 +180,24 @@ OrderedJson bench_library(const Vectors& vectors, std::int64_t pictures) {
         times.push_back(milliseconds([&] { search.search(vectors.make(-2 - run), top_k); }));
       }
       result["warm_search_top_" + std::to_string(top_k) + "_ms"] = median(times);
+    }
+    CaptionStore captions(library);
+    for (std::int64_t begin = 0; begin < pictures; begin += 1000) {
+      std::vector<NewCaption> batch;
+      for (std::int64_t id = begin; id < std::min(begin + 1000, pictures); ++id) {
+        const std::string name = "/pictures/holiday/" + std::to_string(id) + ".jpg", text = caption(id);
+        batch.push_back({.hash = content_hash(as_blob(name)),
+                         .files = {{.path = name, .size = 1, .modified_ns = 1}},
+                         .caption = {.text = text},
+                         .words = text});
+      }
+      captions.store({kModel, "bench"}, batch);
+    }
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"a", "dog", "runs", "on", "the", "beach"}, std::vector<std::string>{"number77"}}) {
+      std::vector<double> times;
+      for (int run = 0; run < kRuns; ++run) times.push_back(milliseconds([&] { captions.search(words, 1000); }));
+      result[fmt::format("caption_search_{}_words_ms", words.size())] = median(times);
     }
     result["library_bytes"] = library.stats().bytes;
   }

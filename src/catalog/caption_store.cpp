@@ -30,6 +30,19 @@ std::string any_of(std::span<const std::string> words) {
   return expression;
 }
 
+// Those of the words that say something: most captions do not have them (caption_evidence.h). All, where none does.
+std::vector<std::string> telling(Database& database, std::span<const std::string> words) {
+  Query captions(database, "SELECT count(*) FROM captions");
+  const std::int64_t half = captions.next() ? captions.integer(0) / 2 : 0;
+  std::vector<std::string> some;
+  for (const std::string& word : words) {
+    Query with_word(database, "SELECT count(*) FROM (SELECT 1 FROM caption_words WHERE caption_words MATCH ? LIMIT ?)",
+                    std::string_view(any_of({&word, 1})), half + 1);
+    if (with_word.next() && with_word.integer(0) <= half) some.push_back(word);
+  }
+  return some.empty() ? std::vector<std::string>(words.begin(), words.end()) : some;
+}
+
 }  // namespace
 
 std::optional<StoredCaption> CaptionStore::find(const PictureFile& file, const CaptionKey& key) {
@@ -95,9 +108,9 @@ void CaptionStore::store_file(const PictureFile& file, const ContentHash& hash) 
 std::vector<FoundCaption> CaptionStore::search(std::span<const std::string> words, std::int64_t most) {
   std::vector<FoundCaption> found;
   if (words.empty()) return found;
-  const std::string expression = any_of(words.first(std::min(words.size(), kMostWords)));
   std::unordered_set<ContentId> seen;
   const std::lock_guard lock(*library_.mutex_);
+  const std::string expression = any_of(telling(*library_.database_, words.first(std::min(words.size(), kMostWords))));
   // A content with captions in several languages comes up several times.
   Query query(*library_.database_,
               "SELECT content, text, evidence FROM (SELECT rowid, caption_evidence(caption_words) AS evidence "
