@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -9,9 +10,12 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "catalog/content_hash.h"
 #include "generate/generate.h"
-#include "models/llama/chat_model.h"
+#include "models/chat_models.h"
+#include "ops/elementwise.h"
 #include "tasks/doctor.h"
+#include "tasks/pictures.h"
 #include "text/stream_decoder.h"
 
 namespace gaze {
@@ -41,6 +45,12 @@ GenerationConfig config_for(const llama::ChatModel& model, const AnswerOptions& 
   return config;
 }
 
+// A picture as the model sees it.
+struct Shown {
+  std::uint64_t content;  // of its file
+  EncodedPicture picture;
+};
+
 class LocalChat final : public VisualChat {
  public:
   LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model)
@@ -51,19 +61,29 @@ class LocalChat final : public VisualChat {
   VisualAnswer ask(const ChatTurn& turn, const AnswerOptions& options, const CancelToken& cancel,
                    const AnswerSink& on_text) override {
     refuse_unknown(turn, options);
+    VisualAnswer answer;
+    std::vector<Shown> shown = shown_;
+    const Clock::time_point looking = Clock::now();
+    for (const std::string& input : turn.inputs) shown.push_back(look_at(input, options, cancel));
+    if (!turn.inputs.empty()) answer.vision_ms = milliseconds_since(looking);
+
     std::vector<ChatLine> lines = lines_;
     if (lines.empty() && !options.system.empty()) lines.push_back({ChatRole::system, options.system});
-    lines.push_back({ChatRole::user, turn.text});
+    lines.push_back({ChatRole::user, turn.text, static_cast<int>(turn.inputs.size())});
     const Tokenizer& tokenizer = model_->tokenizer();
-    const std::vector<TokenId> prompt = options.raw_prompt ? tokenizer.encode(turn.text, {.parse_special = true})
-                                                           : model_->chat_template().encode(lines, tokenizer);
+    if (options.raw_prompt) shown.erase(shown.begin(), shown.end() - std::ssize(turn.inputs));
+    const std::vector<TokenId> prompt =
+        with_pictures(options.raw_prompt ? tokenizer.encode(turn.text, {.parse_special = true})
+                                         : model_->chat_template().encode(lines, tokenizer, picture_token()),
+                      shown);
     check_prompt(prompt);
     GenerationConfig config = config_for(*model_, options, prompt.size());
     const int most = model_->config().max_position_embeddings;
     config.max_length = std::min(config.max_length, most);
     make_decoder(config.max_length, cancel);
+    show(shown);
 
-    VisualAnswer answer;
+    answer.image_tokens = std::ranges::count(prompt, picture_token());
     answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
     StreamDecoder text(tokenizer);
     const auto add = [&](const std::string& more) {
@@ -86,6 +106,7 @@ class LocalChat final : public VisualChat {
     const auto keep = [&] {
       lines.push_back({ChatRole::assistant, answer.text});
       lines_ = std::move(lines);
+      shown_ = std::move(shown);
     };
     try {
       const std::vector<std::vector<TokenId>> prompts{prompt};
@@ -109,12 +130,13 @@ class LocalChat final : public VisualChat {
 
   void reset() override {
     lines_.clear();
+    shown_.clear();
     decoder_.reset();
   }
 
  private:
   void refuse_unknown(const ChatTurn& turn, const AnswerOptions& options) const {
-    if (!turn.inputs.empty()) {
+    if (!turn.inputs.empty() && !model_->pictures()) {
       throw Error(ErrorCode::usage, message("{} reads text only, no pictures", name_),
                   message("leave the pictures out, or choose a model that looks at them"));
     }
@@ -128,6 +150,69 @@ class LocalChat final : public VisualChat {
     }
   }
 
+  TokenId picture_token() const { return model_->pictures() ? model_->pictures()->picture_token() : -1; }
+
+  // A picture that was seen in this conversation is not looked at again.
+  Shown look_at(const std::string& input, const AnswerOptions& options, const CancelToken& cancel) const {
+    if (input.starts_with("http://") || input.starts_with("https://")) {
+      throw Error(ErrorCode::usage, message("{}: only remote models look at addresses", input),
+                  message("download the picture first"));
+    }
+    const Bytes file = read_picture(input, cancel);
+    cancel.check();
+    Shown shown{};
+    std::memcpy(&shown.content, content_hash(file).data(), sizeof(shown.content));
+    const auto seen = std::ranges::find(shown_, shown.content, &Shown::content);
+    shown.picture = seen != shown_.end()
+                        ? seen->picture
+                        : model_->pictures()->encode(file, display(input), {.exif_rotation = options.exif_rotation});
+    return shown;
+  }
+
+  // The prompt with all that stands for its pictures; one that has it already, as some processors write it, stays.
+  std::vector<TokenId> with_pictures(const std::vector<TokenId>& prompt, std::span<const Shown> shown) const {
+    if (!model_->pictures()) return prompt;
+    const TokenId token = picture_token();
+    const auto places = std::ranges::count(prompt, token);
+    std::int64_t vectors = 0;
+    for (const Shown& each : shown) vectors += each.picture.vectors.size(0);
+    if (places == vectors) return prompt;
+    if (places != std::ssize(shown)) {
+      throw Error(ErrorCode::usage,
+                  message("the prompt has places for {} pictures, and {} were given", places, shown.size()),
+                  message("write {} once for each picture", model_->tokenizer().token(token)));
+    }
+    std::vector<TokenId> whole;
+    auto next = shown.begin();
+    for (const TokenId id : prompt) {
+      if (id != token) {
+        whole.push_back(id);
+      } else {
+        whole.insert(whole.end(), next->picture.ids.begin(), next->picture.ids.end());
+        ++next;
+      }
+    }
+    return whole;
+  }
+
+  // Gives the decoder the vectors of all pictures of the prompt.
+  void show(std::span<const Shown> shown) {
+    if (!model_->pictures()) return;
+    llama::PictureVectors all{.token = picture_token()};
+    std::int64_t count = 0;
+    for (const Shown& each : shown) count += each.picture.vectors.size(0);
+    all.vectors = Tensor::empty({count, model_->config().hidden_size}, DType::f32);
+    count = 0;
+    for (const auto& [content, picture] : shown) {
+      const std::int64_t more = picture.vectors.size(0);
+      Tensor to = all.vectors.rows(count, count + more);
+      convert(picture.vectors, to);
+      all.contents.insert(all.contents.end(), static_cast<std::size_t>(more), content);
+      count += more;
+    }
+    decoder_->set_pictures(std::move(all));
+  }
+
   void check_prompt(const std::vector<TokenId>& prompt) const {
     const auto length = static_cast<int>(prompt.size()), most = model_->config().max_position_embeddings;
     if (length >= most) {
@@ -135,7 +220,8 @@ class LocalChat final : public VisualChat {
                   message("shorten the question, or begin a new conversation"));
     }
     if (prompt.empty()) throw Error(ErrorCode::usage, message("the prompt has no tokens"));
-    const TokenId last = *std::ranges::max_element(prompt);
+    TokenId last = 0;
+    for (const TokenId id : prompt) last = id == picture_token() ? last : std::max(last, id);
     if (last >= model_->config().vocab_size) {
       throw Error(ErrorCode::bad_weights, message("the tokenizer has token {}, but the model knows only {}", last,
                                                   model_->config().vocab_size));
@@ -153,6 +239,7 @@ class LocalChat final : public VisualChat {
   std::string name_;
   std::unique_ptr<const llama::ChatModel> model_;
   std::vector<ChatLine> lines_;
+  std::vector<Shown> shown_;  // all pictures of the lines, in their order
   const CancelToken* cancel_ = nullptr;
   std::unique_ptr<llama::TextDecoder> decoder_;
 };
@@ -179,14 +266,14 @@ std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string na
                         needed / MiB, present / MiB),
                 message("choose a smaller model, or a GGUF file with fewer bits a weight (Q4_0, Q4_K)"));
   }
-  return std::make_unique<LocalChat>(std::move(name), llama::load_chat_model(path, precision));
+  return std::make_unique<LocalChat>(std::move(name), load_chat_model(path, precision));
 }
 
 bool is_local_chat(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_regular_file(path, ignored)) return llama::is_gguf(path);
   if (!fs::is_regular_file(path / "config.json", ignored)) return false;
-  return llama::is_chat_model(read_json_file(path / "config.json"));
+  return is_chat_model(read_json_file(path / "config.json"));
 }
 
 }  // namespace gaze

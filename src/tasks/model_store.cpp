@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "catalog/content_hash.h"
+#include "models/chat_models.h"
 #include "models/checkpoint.h"
 #include "models/registry.h"
 #include "tasks/open_model.h"
@@ -29,7 +30,8 @@ std::vector<std::string> tasks_of(const Json& config) {
   if (abilities.embeds || abilities.matches) tasks.emplace_back("match");
   if (abilities.embeds) tasks.insert(tasks.end(), {"embed", "index", "search"});
   if (abilities.captions) tasks.emplace_back("caption");
-  if (abilities.answers) tasks.emplace_back("ask");
+  if (abilities.answers || is_picture_chat_model(config)) tasks.emplace_back("ask");
+  if (is_chat_model(config)) tasks.emplace_back("chat");
   if (abilities.matches) tasks.emplace_back("rerank");
   return tasks;
 }
@@ -245,14 +247,18 @@ ModelEntry ModelStore::verify(const std::string& name, const CancelToken& cancel
   ModelEntry entry = find(name);
   if (!verify_pulled_files(entry.path, cancel)) check_sums(entry.path, cancel);
   // What several tasks share is read once for each: a check may take its time.
-  const ModelAbilities abilities = abilities_of(read_json_file(entry.path / "config.json"));
+  const Json config = read_json_file(entry.path / "config.json");
+  const ModelAbilities abilities = abilities_of(config);
+  const bool talks = is_chat_model(config);
+  if (talks) load_chat_model(entry.path, Precision::automatic);
+  cancel.check();
   if (abilities.captions) open_captioner(entry, Precision::automatic);
   cancel.check();
   if (abilities.answers) open_picture_answerer(entry, Precision::automatic);
   cancel.check();
   if (abilities.matches) open_picture_matcher(entry, Precision::automatic);
   cancel.check();
-  const bool nothing = !abilities.captions && !abilities.answers && !abilities.matches;
+  const bool nothing = !abilities.captions && !abilities.answers && !abilities.matches && !talks;
   if (abilities.embeds || nothing) open_dual_encoder(entry, {});  // of no family: says so
   cancel.check();
   return entry;

@@ -35,6 +35,7 @@ std::string default_system_of(std::string_view jinja) {
 }  // namespace
 
 ChatTemplate ChatTemplate::recognise(std::string_view jinja) {
+  if (holds(jinja, "<end_of_utterance>")) return ChatTemplate(ChatForm::smolvlm);
   if (holds(jinja, "<|im_start|>")) return ChatTemplate(ChatForm::chatml, default_system_of(jinja));
   if (holds(jinja, "<|start_header_id|>")) return ChatTemplate(ChatForm::llama3);
   if (holds(jinja, "[INST]")) return ChatTemplate(ChatForm::llama2);
@@ -47,6 +48,8 @@ std::string_view ChatTemplate::end_of_answer() const {
   switch (form_) {
     case ChatForm::chatml:
       return "<|im_end|>";
+    case ChatForm::smolvlm:
+      return "<end_of_utterance>";
     case ChatForm::llama3:
       return "<|eot_id|>";
     default:
@@ -58,30 +61,35 @@ std::vector<ChatTemplate::Piece> ChatTemplate::pieces(std::span<const ChatLine> 
   std::vector<Piece> all;
   const auto own = [&](std::string text) { all.push_back({std::move(text), false}); };
   const auto said = [&](const std::string& text) { all.push_back({text, true}); };
+  const auto shown = [&](const ChatLine& line, const char* after) {
+    for (int i = 0; i < line.pictures; ++i) all.push_back({"", false, true}), own(after);
+  };
   const std::string system = !lines.empty() && lines[0].role == ChatRole::system ? lines[0].text : default_system_;
   const std::span<const ChatLine> rest = !lines.empty() && lines[0].role == ChatRole::system ? lines.subspan(1) : lines;
 
   // A line between a head that names its speaker and a tail.
   const auto framed = [&](std::string_view before, std::string_view after_name, const std::string& tail) {
-    const auto line = [&](ChatRole role, const std::string& text) {
-      own(std::string(before) + std::string(name_of(role)) + std::string(after_name));
-      said(text);
+    const auto line = [&](const ChatLine& each) {
+      own(std::string(before) + std::string(name_of(each.role)) + std::string(after_name));
+      shown(each, "\n");
+      said(each.text);
       own(tail);
     };
-    if (!system.empty()) line(ChatRole::system, system);
-    for (const ChatLine& each : rest) line(each.role, each.text);
+    if (!system.empty()) line({ChatRole::system, system});
+    for (const ChatLine& each : rest) line(each);
     own(std::string(before) + "assistant" + std::string(after_name));
   };
 
   switch (form_) {
     case ChatForm::plain:
       if (!system.empty()) said(system + "\n");
-      for (const ChatLine& line : rest) said(line.text);
+      for (const ChatLine& line : rest) shown(line, "\n"), said(line.text);
       break;
     case ChatForm::vicuna:
       if (!system.empty()) said(system), own(" ");
       for (const ChatLine& line : rest) {
         own(line.role == ChatRole::user ? "USER: " : " ASSISTANT: ");
+        shown(line, "\n");
         said(line.text);
         if (line.role == ChatRole::assistant) own("</s>");
       }
@@ -96,11 +104,24 @@ std::vector<ChatTemplate::Piece> ChatTemplate::pieces(std::span<const ChatLine> 
     case ChatForm::zephyr:
       framed("<|", "|>\n", "</s>\n");
       break;
+    case ChatForm::smolvlm:
+      own("<|im_start|>");
+      if (!system.empty()) own("System: "), said(system), own("<end_of_utterance>\n");
+      for (const ChatLine& line : rest) {
+        own(line.role == ChatRole::user ? "User:" : "Assistant:");
+        if (line.pictures == 0) own(" ");
+        shown(line, "");
+        said(line.text);
+        own("<end_of_utterance>\n");
+      }
+      own("Assistant:");
+      break;
     case ChatForm::llama2:
       for (std::size_t i = 0; i < rest.size(); ++i) {
         if (rest[i].role == ChatRole::user) {
           own(i == 0 ? "[INST] " : "<s>[INST] ");
           if (i == 0 && !system.empty()) own("<<SYS>>\n"), said(system), own("\n<</SYS>>\n\n");
+          shown(rest[i], "\n");
           said(rest[i].text);
           own(" [/INST]");
         } else {
@@ -114,26 +135,42 @@ std::vector<ChatTemplate::Piece> ChatTemplate::pieces(std::span<const ChatLine> 
   return all;
 }
 
-std::vector<TokenId> ChatTemplate::encode(std::span<const ChatLine> lines, const Tokenizer& tokenizer) const {
-  const std::vector<Piece> all = pieces(lines);
-  // ChatML and Zephyr write their own beginnings; the others begin as the tokenizer does.
-  const bool begins = form_ != ChatForm::chatml && form_ != ChatForm::zephyr;
+std::vector<TokenId> ChatTemplate::encode(std::span<const ChatLine> lines, const Tokenizer& tokenizer,
+                                          TokenId picture_token) const {
+  std::vector<Piece> all = pieces(lines);
+  const std::string mark = picture_token < 0 ? "" : tokenizer.token(picture_token);
+  if (!mark.empty() && tokenizer.is_special(picture_token)) {
+    for (Piece& piece : all) {
+      if (piece.picture) piece = {mark};
+    }
+  }
+  // ChatML, its SmolVLM kind and Zephyr write their own beginnings; the others begin as the tokenizer does.
+  const bool begins = form_ != ChatForm::chatml && form_ != ChatForm::zephyr && form_ != ChatForm::smolvlm;
   const auto spells_special = [&](const Piece& piece) {
     return piece.said && tokenizer.encode(piece.text, {.add_special_tokens = false, .parse_special = true}) !=
                              tokenizer.encode(piece.text, {.add_special_tokens = false});
   };
-  if (std::ranges::none_of(all, spells_special)) {
-    std::string whole;
-    for (const Piece& piece : all) whole += piece.text;
-    return tokenizer.encode(whole, {.add_special_tokens = begins, .parse_special = true});
-  }
-  // Somebody wrote a special token's text: piece by piece, so that it stays text.
+  // Where somebody wrote a special token's text, each piece is encoded alone, so that it stays text.
+  const bool apart = std::ranges::any_of(all, spells_special);
   std::vector<TokenId> ids;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto more =
-        tokenizer.encode(all[i].text, {.add_special_tokens = begins && i == 0, .parse_special = !all[i].said});
+  bool first = true;
+  std::string text;
+  const auto flush = [&](bool said) {
+    if (text.empty() && !(begins && first)) return;
+    const auto more = tokenizer.encode(text, {.add_special_tokens = begins && first, .parse_special = !said});
     ids.insert(ids.end(), more.begin(), more.end());
+    first = false;
+    text.clear();
+  };
+  for (const Piece& piece : all) {
+    if (piece.picture) {
+      flush(false);
+      ids.push_back(picture_token);
+    }
+    text += piece.text;
+    if (apart) flush(piece.said);
   }
+  flush(false);
   return ids;
 }
 

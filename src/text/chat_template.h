@@ -16,15 +16,17 @@ enum class ChatRole { system, user, assistant };
 struct ChatLine {
   ChatRole role = ChatRole::user;
   std::string text;
+  int pictures = 0;  // shown with it
 };
 
 enum class ChatForm {
-  plain,   // the text alone: models that were not trained to talk
-  vicuna,  // USER: … ASSISTANT:
-  chatml,  // <|im_start|>user …
-  llama2,  // [INST] … [/INST]
-  llama3,  // <|start_header_id|>user …
-  zephyr,  // <|user|> …
+  plain,    // the text alone: models that were not trained to talk
+  vicuna,   // USER: … ASSISTANT:
+  chatml,   // <|im_start|>user …
+  llama2,   // [INST] … [/INST]
+  llama3,   // <|start_header_id|>user …
+  zephyr,   // <|user|> …
+  smolvlm,  // <|im_start|>User: … <end_of_utterance>
 };
 
 // Immutable; safe to share between threads.
@@ -42,12 +44,15 @@ class ChatTemplate {
   std::string_view end_of_answer() const;
 
   // Ids of the conversation up to where the assistant speaks. The lines' own text never becomes a special token.
-  std::vector<TokenId> encode(std::span<const ChatLine> lines, const Tokenizer& tokenizer) const;
+  // picture_token stands once for each picture; it need not be in the vocabulary, and nobody shows any without it.
+  std::vector<TokenId> encode(std::span<const ChatLine> lines, const Tokenizer& tokenizer,
+                              TokenId picture_token = -1) const;
 
  private:
   struct Piece {
     std::string text;
-    bool said = false;  // by somebody, else the form's own
+    bool said = false;     // by somebody, else the form's own
+    bool picture = false;  // shown: the text is empty
   };
   std::vector<Piece> pieces(std::span<const ChatLine> lines) const;
 

@@ -1,15 +1,18 @@
-// A language model of the LLaMA architecture with all that a conversation needs: weights, tokenizer, template, ends.
+// A language model of the LLaMA architecture with all that a conversation needs: weights, tokenizer, template, ends,
+// and eyes where it has them.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/cancel.h"
-#include "base/json.h"
 #include "generate/generation_config.h"
 #include "models/llama/decoder.h"
+#include "models/picture_encoder.h"
+#include "nn/weight_table.h"
 #include "ops/precision.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -24,19 +27,25 @@ class ChatModel {
   struct Parts {
     std::string origin;  // for messages
     Config config;
-    std::shared_ptr<const WeightSource> weights;
+    std::shared_ptr<const WeightSource> weights;  // the language model's under "model" and "lm_head"
     std::unique_ptr<const Tokenizer> tokenizer;
     ChatTemplate chat_template{ChatForm::plain};
     GenerationConfig defaults;
+    // Of models that look at pictures: their rows of the weight table, and what binds them once it was checked.
+    WeightTable table;
+    std::function<std::unique_ptr<const PictureEncoder>()> make_pictures;
   };
   // f32: computed in float32 from what the weights stand for. Otherwise quantised weights are multiplied as they are;
-  // weights in numbers are packed as bf16 where that was asked for, else quantised to Q8_0.
+  // weights in numbers are packed as bf16 where that was asked for, else quantised to Q8_0. Eyes are bound in their own
+  // precision. Errors: bad_weights (all missing, extra and misshapen tensors), out_of_memory.
   ChatModel(Parts parts, Precision precision);
 
   std::int64_t parameters() const { return parameters_; }
   const Config& config() const { return parts_.config; }
   const Tokenizer& tokenizer() const { return *parts_.tokenizer; }
   const ChatTemplate& chat_template() const { return parts_.chat_template; }
+  // nullptr: the model reads text only.
+  const PictureEncoder* pictures() const { return pictures_.get(); }
   // The end tokens; all else is the caller's choice.
   const GenerationConfig& generation_defaults() const { return parts_.defaults; }
 
@@ -49,17 +58,13 @@ class ChatModel {
   Parts parts_;
   std::int64_t parameters_;
   TextModel text_model_;
+  std::unique_ptr<const PictureEncoder> pictures_;
 };
 
 // Whether a path is a GGUF file by its name.
 bool is_gguf(const std::filesystem::path& path);
-// Whether config.json of a checkpoint folder says that it is one of these models.
-bool is_chat_model(const Json& config);
 
-// A checkpoint folder or a .gguf file. Errors: not_found, model_not_found, unsupported_model, bad_weights (all missing,
-// extra and misshapen tensors), out_of_memory.
-std::unique_ptr<const ChatModel> load_chat_model(const std::filesystem::path& path, Precision precision);
-// The bytes of a GGUF file.
+// The bytes of a GGUF file. Errors: unsupported_model, bad_weights, out_of_memory.
 std::unique_ptr<const ChatModel> load_gguf(const WeightFile& file, Precision precision);
 
 }  // namespace gaze::llama

@@ -50,7 +50,8 @@ std::span<const float> TextDecoder::start(std::span<const std::vector<TokenId>> 
   reused_ = 0;
   std::vector<Entry> wanted;
   if (rows == 1) {
-    for (const TokenId id : prompts[0]) wanted.push_back({id, id == pictures_.token ? pictures_.content : 0});
+    std::size_t seen = 0;
+    for (const TokenId id : prompts[0]) wanted.push_back({id, id == pictures_.token ? pictures_.contents[seen++] : 0});
     const auto [end, ignored] = std::mismatch(known_.begin(), known_.end(), wanted.begin(), wanted.end());
     // The last position is read again in any case: its logits are not kept.
     reused_ = std::min<std::int64_t>(end - known_.begin(), static_cast<std::int64_t>(wanted.size()) - 1);

@@ -14,8 +14,8 @@ namespace gaze::llama {
 // What stands in a prompt in place of words: every `token` in it becomes the next of these vectors.
 struct PictureVectors {
   TokenId token = -1;
-  Tensor vectors;             // float32 [count, hidden_size]
-  std::uint64_t content = 0;  // hash of the pictures: the same vectors have the same
+  Tensor vectors;                       // float32 [count, hidden_size]
+  std::vector<std::uint64_t> contents;  // of each vector, the hash of its picture: the same vectors have the same
 };
 
 // Keeps what it has read: a prompt that begins as the sequence before (question, answer, next question) is read on from

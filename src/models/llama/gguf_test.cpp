@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "generate/generate.h"
-#include "models/llama/chat_model.h"
+#include "models/chat_models.h"
 #include "models/testing.h"
 
 namespace gaze::llama {

@@ -1,0 +1,66 @@
+#include "models/llava/picture_encoder.h"
+
+#include <array>
+#include <utility>
+
+#include "ops/elementwise.h"
+
+namespace gaze::llava {
+
+LlavaPictures::LlavaPictures(const WeightScope& scope, const Config& config, const ImageProcessor& processor)
+    : config_(config),
+      processor_(processor),
+      tower_(scope / "vision_tower", config.vision),
+      linear_1_(scope / "multi_modal_projector" / "linear_1", config.projector_hidden_act),
+      linear_2_(scope / "multi_modal_projector" / "linear_2") {}
+
+void LlavaPictures::add_rows(WeightTable& table, const Config& config) {
+  const int seen = config.vision.encoder.hidden_size, width = config.text.hidden_size;
+  clip::VisionTower::add_rows(table, "vision_tower", config.vision);
+  table.add_linear("multi_modal_projector.linear_1", seen, width, config.projector_bias);
+  table.add_linear("multi_modal_projector.linear_2", width, width, config.projector_bias);
+}
+
+Tensor LlavaPictures::vectors(const Tensor& pixels) const {
+  const std::int64_t batch = pixels.size(0), count = config_.vectors(), width = config_.text.hidden_size;
+  const std::int64_t seen_width = config_.vision.encoder.hidden_size, tokens = 1 + config_.vision.patches();
+  const Tensor hidden = tower_.hidden_states(pixels, config_.vision_layers).reshaped({batch * tokens, seen_width});
+  Tensor seen = Tensor::empty({batch * count, seen_width}, linear_1_.input_dtype());
+  for (std::int64_t i = 0; i < batch; ++i) {
+    Tensor to = seen.rows(i * count, (i + 1) * count);
+    convert(hidden.rows((i + 1) * tokens - count, (i + 1) * tokens), to);  // the class token stands first
+  }
+  Tensor inner = Tensor::empty({batch * count, width}, linear_2_.input_dtype());
+  Tensor out = Tensor::empty({batch * count, width}, DType::f32);
+  linear_1_(seen, inner);
+  linear_2_(inner, out);
+  return out.reshaped({batch, count, width});
+}
+
+EncodedPicture LlavaPictures::encode(std::span<const std::byte> file, const std::string& name,
+                                     const DecodeOptions& options) const {
+  Tensor pixels = Tensor::empty({1, 3, config_.vision.image_size, config_.vision.image_size}, DType::f32);
+  processor_.process(file, name, options, pixels.data<float>());
+  const std::int64_t count = config_.vectors();
+  return {vectors(pixels).reshaped({count, config_.text.hidden_size}),
+          std::vector<TokenId>(static_cast<std::size_t>(count), config_.image_token)};
+}
+
+std::string canonical_name(std::string_view name) {
+  // As found, and as we call it; longer beginnings first.
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kBeginnings{{
+      {"language_model.model.", "model."},
+      {"language_model.lm_head.", "lm_head."},
+      {"model.language_model.", "model."},
+      {"model.vision_tower.vision_model.", "vision_tower."},
+      {"model.vision_tower.", "vision_tower."},
+      {"vision_tower.vision_model.", "vision_tower."},
+      {"model.multi_modal_projector.", "multi_modal_projector."},
+  }};
+  for (const auto& [found, ours] : kBeginnings) {
+    if (name.starts_with(found)) return std::string(ours).append(name.substr(found.size()));
+  }
+  return std::string(name);
+}
+
+}  // namespace gaze::llava

@@ -1,0 +1,130 @@
+// Conversations about pictures with models on this machine, from files to words.
+#include "tasks/local_chat.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "base/message.h"
+#include "models/testing.h"
+
+namespace gaze {
+namespace {
+
+using testing::golden;
+using ::testing::HasSubstr;
+
+class LocalChatTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { set_language(Language::english); }
+
+  std::unique_ptr<VisualChat> open() const { return open_local_chat(folder_, "model", Precision::f32); }
+  std::string picture(int index) const {
+    return golden("llava") / cases_.at("pictures")[static_cast<std::size_t>(index)].get<std::string>();
+  }
+  VisualAnswer ask(VisualChat& chat, const ChatTurn& turn, const AnswerOptions& options) const {
+    return chat.ask(turn, options, cancel_, {});
+  }
+
+  const std::filesystem::path folder_ = golden(GetParam());
+  const Json cases_ = read_json_file(folder_ / "cases.json");
+  CancelToken cancel_;
+};
+INSTANTIATE_TEST_SUITE_P(Reference, LocalChatTest, ::testing::Values("llava/plain", "llava/full", "idefics3"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::ranges::replace(name, '/', '_');
+                           return name;
+                         });
+
+TEST_P(LocalChatTest, AnswersAreTheReferencesForQuestionsAndForWholePrompts) {
+  for (const Json& each : cases_.at("cases")) {
+    ChatTurn turn;
+    for (const Json& shown : each.at("pictures")) turn.inputs.push_back(picture(shown.get<int>()));
+    AnswerOptions options{.max_tokens = 12, .repetition_penalty = each.at("repetition_penalty").get<double>()};
+    const auto ids = each.at("ids").get<std::vector<std::int64_t>>();
+    if (each.at("question").is_string()) {
+      turn.text = each.at("question");
+      const auto chat = open();
+      const VisualAnswer answer = ask(*chat, turn, options);
+      EXPECT_EQ(answer.ids, ids) << turn.text;
+      EXPECT_EQ(answer.prompt_tokens, std::ssize(each.at("prompt_ids")));
+      EXPECT_EQ(answer.image_tokens > 0, !turn.inputs.empty());
+    }
+    if (GetParam() == "idefics3") continue;  // its reference adds the first token to a prompt that has it already
+    options.raw_prompt = true;
+    turn.text = each.at("prompt");
+    const auto chat = open();
+    EXPECT_EQ(ask(*chat, turn, options).ids, ids) << turn.text;
+  }
+}
+
+TEST_P(LocalChatTest, AConversationGoesOnAboutItsPictures) {
+  const auto chat = open(), other = open();
+  const AnswerOptions options{.max_tokens = 5};
+  const VisualAnswer first = ask(*chat, {{picture(0)}, "What is this?"}, options);
+  const VisualAnswer second = ask(*chat, {{}, "Is it a cat?"}, options);
+  EXPECT_EQ(second.image_tokens, first.image_tokens);
+  EXPECT_GT(second.prompt_tokens, first.prompt_tokens);
+  EXPECT_EQ(second.vision_ms, 0);
+  const VisualAnswer third = ask(*chat, {{picture(2)}, "And this?"}, options);
+  EXPECT_GT(third.image_tokens, second.image_tokens);
+
+  // Another picture first: everything after it changes.
+  ask(*other, {{picture(1)}, "What is this?"}, options);
+  chat->reset();
+  const VisualAnswer again = ask(*chat, {{picture(0)}, "What is this?"}, options);
+  EXPECT_EQ(again.ids, first.ids);
+  EXPECT_EQ(ask(*chat, {{}, "Is it a cat?"}, options).ids, second.ids);
+}
+
+TEST_P(LocalChatTest, StreamsTheWholeAnswer) {
+  std::string streamed;
+  const VisualAnswer answer = open()->ask({{picture(1)}, "这张图片里有什么？"}, {.max_tokens = 20}, cancel_,
+                                          [&](std::string_view text) { streamed += text; });
+  EXPECT_EQ(streamed, answer.text);
+  EXPECT_EQ(answer.completion_tokens, std::ssize(answer.ids));
+}
+
+TEST_P(LocalChatTest, WhatCannotBeAskedIsRefusedAndForgotten) {
+  const auto chat = open();
+  const AnswerOptions options{.max_tokens = 4};
+  const AnswerOptions raw{.max_tokens = 4, .raw_prompt = true};
+  std::string endless;
+  for (int i = 0; i < 400; ++i) endless += "a cat or a dog ";
+  struct Case {
+    ChatTurn turn;
+    AnswerOptions options;
+    ErrorCode code;
+    const char* fault;
+  };
+  const Case cases[] = {
+      {{{"https://example.org/a.png"}, "What?"}, options, ErrorCode::usage, "only remote models"},
+      {{{"/nowhere/a.png"}, "What?"}, options, ErrorCode::not_found, "/nowhere/a.png"},
+      {{{(folder_ / "config.json").string()}, "What?"}, options, ErrorCode::bad_image, "config.json"},
+      {{{picture(0)}, endless}, options, ErrorCode::usage, "tokens; the model reads at most"},
+      {{std::vector<std::string>(60, picture(0)), "What?"}, options, ErrorCode::usage, "the model reads at most"},
+      {{{picture(0)}, "What?"}, raw, ErrorCode::usage, "places for 0 pictures, and 1 were given"},
+      {{{}, "<image> What?"}, raw, ErrorCode::usage, "places for 1 pictures, and 0 were given"},
+      {{{picture(0)}, "<image><image><image> What?"}, raw, ErrorCode::usage, "places for 3 pictures"},
+  };
+  for (const Case& each : cases) {
+    try {
+      ask(*chat, each.turn, each.options);
+      ADD_FAILURE() << each.fault;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), each.code) << error.message();
+      EXPECT_THAT(error.message(), HasSubstr(each.fault));
+    }
+  }
+  // What was refused is not part of the conversation, and what a person writes never is a picture.
+  const VisualAnswer after = ask(*chat, {{picture(0)}, "<image> What?"}, options);
+  EXPECT_EQ(after.ids, ask(*open(), {{picture(0)}, "<image> What?"}, options).ids);
+}
+
+}  // namespace
+}  // namespace gaze
