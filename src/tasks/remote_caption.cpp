@@ -42,6 +42,18 @@ void gather(const fs::path& named, bool follow_links, const CancelToken& cancel,
   }
 }
 
+// The question for files that are still without an outcome.
+PictureRound round_of(std::span<const std::string> files, const Bytes& standard_input, const CaptionOptions& options) {
+  PictureRound round{.pictures = files, .standard_input = &standard_input};
+  round.text = options.prompt.empty() ? caption_prompt(options.language) : options.prompt;
+  round.options.max_tokens = options.max_new_tokens.value_or(kMaxTokens);
+  return round;
+}
+
+std::string file_of(const Item& item) {
+  return item.picture.image == "-" ? "-" : item.picture.file.path;
+}
+
 // One line, as a caption is.
 std::string one_line(std::string text) {
   for (char& c : text) c = c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
@@ -62,7 +74,7 @@ CaptionResult caption_remotely(const std::string& model, std::span<const fs::pat
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (items[i].outcome.index() != 0) continue;
     open.push_back(i);
-    names.push_back(items[i].picture.image == "-" ? "-" : items[i].picture.file.path);
+    names.push_back(file_of(items[i]));
   }
   const RemoteAccess access(model, true, open.size());
 
@@ -77,11 +89,7 @@ CaptionResult caption_remotely(const std::string& model, std::span<const fs::pat
     }
     if (options.progress) options.progress(done, items.size());
   };
-  PictureRound round;
-  round.pictures = names;
-  round.standard_input = &standard_input;
-  round.text = options.prompt.empty() ? caption_prompt(options.language) : options.prompt;
-  round.options.max_tokens = options.max_new_tokens.value_or(kMaxTokens);
+  PictureRound round = round_of(names, standard_input, options);
   round.on_answer = [&](std::size_t i, const ChatAnswer& answer) {
     items[open[i]].outcome = answer;
     tell(true);
@@ -105,6 +113,20 @@ CaptionResult caption_remotely(const std::string& model, std::span<const fs::pat
     }
   }
   return result;
+}
+
+OrderedJson describe_captions(const std::string& model, std::span<const fs::path> named, const Bytes& standard_input,
+                              const CaptionOptions& options, const CancelToken& cancel) {
+  std::vector<Item> items;
+  std::vector<FailedInput> failed;
+  for (const fs::path& one : named) gather(one, options.follow_links, cancel, items, failed);
+  std::vector<std::string> names;
+  for (const Item& item : items) {
+    if (const auto* error = std::get_if<Error>(&item.outcome)) throw *error;
+    names.push_back(file_of(item));
+  }
+  const RemoteAccess access(model, true, names.size());
+  return describe_first(access.model(), round_of(names, standard_input, options), access.care());
 }
 
 }  // namespace gaze

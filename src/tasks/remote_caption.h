@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "base/json.h"
 #include "tasks/caption.h"
 
 namespace gaze {
@@ -15,5 +16,9 @@ namespace gaze {
 // cache. Errors: those of ask_of_each.
 CaptionResult caption_remotely(const std::string& model, std::span<const std::filesystem::path> named,
                                const Bytes& standard_input, const CaptionOptions& options, const CancelToken& cancel);
+
+// `--dry-run`: its first request, as describe_first; says on standard error what all of them would take out.
+OrderedJson describe_captions(const std::string& model, std::span<const std::filesystem::path> named,
+                              const Bytes& standard_input, const CaptionOptions& options, const CancelToken& cancel);
 
 }  // namespace gaze

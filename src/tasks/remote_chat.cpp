@@ -85,6 +85,15 @@ ChatAnswer send_on_account(const RemoteModel& model, const ChatRequest& request,
   }
 }
 
+ChatRequest request_about(const RemoteModel& model, const PictureRound& round, std::size_t index, ChatRequest request) {
+  const PictureRules rules = model.picture_rules(round.options.detail);
+  const std::string& name = round.pictures[index];
+  PicturePart picture{name == "-" ? prepare_picture(*round.standard_input, message("standard input"), rules)
+                                  : prepare_picture(std::filesystem::path(name), rules)};
+  request.messages = {{Role::user, {TextPart{round.text}, std::move(picture)}}};
+  return request;
+}
+
 class RemoteChat : public VisualChat {
  public:
   RemoteChat(const RemoteModel& model, const RemoteCare& care) : model_(model), care_(care) {}
@@ -229,16 +238,10 @@ ChatAnswer send_with_care(const RemoteModel& model, const ChatRequest& request, 
 void ask_of_each(const RemoteModel& model, const PictureRound& round, const RemoteCare& care,
                  const CancelToken& cancel) {
   const ChatRequest common = make_request(round.options);
-  const PictureRules rules = model.picture_rules(round.options.detail);
   std::mutex mutex;
   run_at_once(round.pictures.size(), kAtOnce, cancel, [&](std::size_t index) {
     try {
-      const std::string& name = round.pictures[index];
-      PicturePart picture{name == "-" ? prepare_picture(*round.standard_input, message("standard input"), rules)
-                                      : prepare_picture(std::filesystem::path(name), rules)};
-      ChatRequest request = common;
-      request.messages = {{Role::user, {TextPart{round.text}, std::move(picture)}}};
-      const ChatAnswer answer = send_with_care(model, request, care, cancel);
+      const ChatAnswer answer = send_with_care(model, request_about(model, round, index, common), care, cancel);
       const std::lock_guard lock(mutex);
       round.on_answer(index, answer);
     } catch (const Error& error) {
@@ -247,6 +250,20 @@ void ask_of_each(const RemoteModel& model, const PictureRound& round, const Remo
       round.on_failure(index, error);
     }
   });
+}
+
+OrderedJson describe_first(const RemoteModel& model, const PictureRound& round, const RemoteCare& care) {
+  const ChatRequest common = make_request(round.options);
+  for (std::size_t i = 0; i < round.pictures.size(); ++i) {
+    try {
+      const ChatRequest request = request_about(model, round, i, common);
+      if (care.on_departure) care.on_departure(departure_of(model, request, care.account));
+      return describe_request(model, request, false);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::bad_image || i + 1 == round.pictures.size()) throw;
+    }
+  }
+  throw Error(ErrorCode::bad_image, message("there is no picture to send"));
 }
 
 std::unique_ptr<VisualChat> make_remote_chat(const RemoteModel& model, const RemoteCare& care) {

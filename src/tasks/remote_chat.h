@@ -71,6 +71,10 @@ struct PictureRound {
 void ask_of_each(const RemoteModel& model, const PictureRound& round, const RemoteCare& care,
                  const CancelToken& cancel);
 
+// `--dry-run`: the request about the first that is a picture; `care` hears what would leave. Nothing is sent.
+// Errors: bad_image (none of them is one), and those of reading them.
+OrderedJson describe_first(const RemoteModel& model, const PictureRound& round, const RemoteCare& care);
+
 // A conversation with `model`; both references outlive it.
 std::unique_ptr<VisualChat> make_remote_chat(const RemoteModel& model, const RemoteCare& care);
 

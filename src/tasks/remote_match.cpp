@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/message.h"
 
 namespace gaze {
@@ -33,16 +34,17 @@ double probability_of(const Json& value, const std::string& model) {
   return number;
 }
 
-const Json& field(const Json& answer, const char* name, const std::string& model) {
-  if (!answer.is_object() || !answer.contains(name)) throw_no_probabilities(model);
-  return answer[name];
+Json field(const std::string& answer, const char* name, const std::string& model) {
+  try {
+    const Json object = parse_json(answer, model);
+    if (object.is_object() && object.contains(name)) return object[name];
+  } catch (const Error&) {  // words instead of JSON
+  }
+  throw_no_probabilities(model);
 }
 
-}  // namespace
-
-Matches match_remotely(const RemoteAccess& access, const std::string& image, std::span<const std::string> texts,
-                       const CancelToken& cancel) {
-  const std::string& name = access.model().spec().text;
+ChatRequest match_request(const RemoteModel& model, const std::string& image, std::span<const std::string> texts,
+                          const CancelToken& cancel) {
   std::string question =
       "How probable is it that each of these texts is the one that describes the picture? They compete: the "
       "probabilities, in the order of the texts, add up to 1.\n";
@@ -50,10 +52,18 @@ Matches match_remotely(const RemoteAccess& access, const std::string& image, std
   AnswerOptions options;
   options.max_tokens = 200 + 20 * static_cast<int>(std::min<std::size_t>(texts.size(), 10'000));
   options.schema = object_schema("probabilities", {{"type", "array"}, {"items", {{"type", "number"}}}});
-  const auto chat = make_remote_chat(access.model(), access.care());
-  const Json answer = parse_json(chat->ask({{image}, question}, options, cancel, {}).text, name);
+  ChatRequest request = make_request(options);
+  request.messages = {make_message(model, {{image}, question}, options.detail, cancel)};
+  return request;
+}
 
-  const Json& list = field(answer, "probabilities", name);
+}  // namespace
+
+Matches match_remotely(const RemoteAccess& access, const std::string& image, std::span<const std::string> texts,
+                       const CancelToken& cancel) {
+  const std::string& name = access.model().spec().text;
+  const ChatRequest request = match_request(access.model(), image, texts, cancel);
+  const Json list = field(send_with_care(access.model(), request, access.care(), cancel).text, "probabilities", name);
   if (!list.is_array() || list.size() != texts.size()) throw_no_probabilities(name);
   Matches matches{"softmax", {}};
   double sum = 0;
@@ -66,6 +76,32 @@ Matches match_remotely(const RemoteAccess& access, const std::string& image, std
     match.logit = std::log(match.probability);
   }
   return matches;
+}
+
+OrderedJson describe_match(const RemoteModel& model, const std::string& image, std::span<const std::string> texts,
+                           const CancelToken& cancel) {
+  return describe_request(model, match_request(model, image, texts, cancel), false);
+}
+
+std::vector<std::optional<double>> rate_remotely(
+    const RemoteAccess& access, std::span<const std::string> pictures, const std::string& text,
+    const CancelToken& cancel, const std::function<void(std::size_t done, std::size_t total)>& progress) {
+  const std::string& name = access.model().spec().text;
+  std::vector<std::optional<double>> ratings(pictures.size());
+  std::size_t done = 0;
+  PictureRound round{.pictures = pictures, .text = "How probable is it that this picture shows: " + text};
+  round.options.max_tokens = 100;
+  round.options.schema = object_schema("probability", {{"type", "number"}});
+  round.on_answer = [&](std::size_t picture, const ChatAnswer& answer) {
+    ratings[picture] = probability_of(field(answer.text, "probability", name), name);
+    progress(++done, pictures.size());
+  };
+  round.on_failure = [&](std::size_t, const Error& error) {
+    log_warning(error.message());
+    progress(++done, pictures.size());
+  };
+  ask_of_each(access.model(), round, access.care(), cancel);
+  return ratings;
 }
 
 bool is_unsure(const Matches& matches) {

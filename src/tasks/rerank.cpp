@@ -6,8 +6,17 @@
 #include "base/log.h"
 #include "base/message.h"
 #include "tasks/match.h"
+#include "tasks/remote_match.h"
 
 namespace gaze {
+namespace {
+
+void order_by_relevance(std::vector<FoundResult>& results, std::size_t count) {
+  std::stable_sort(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(count),
+                   [](const FoundResult& a, const FoundResult& b) { return a.relevance > b.relevance; });
+}
+
+}  // namespace
 
 ModelEntry reranking_model(const ModelStore& store) {
   const auto entry = store.best_installed_for("rerank");
@@ -34,8 +43,18 @@ void rerank(const PictureMatcher& matcher, const std::string& text, const Pictur
     }
     progress(i + 1, count);
   }
-  std::stable_sort(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(count),
-                   [](const FoundResult& a, const FoundResult& b) { return a.relevance > b.relevance; });
+  order_by_relevance(results, count);
+}
+
+void rerank_remotely(const RemoteAccess& access, const std::string& text, std::vector<FoundResult>& results,
+                     const CancelToken& cancel,
+                     const std::function<void(std::size_t done, std::size_t total)>& progress) {
+  const std::size_t count = std::min<std::size_t>(results.size(), kReranked);
+  std::vector<std::string> pictures;
+  for (std::size_t i = 0; i < count; ++i) pictures.push_back(results[i].path);
+  const auto ratings = rate_remotely(access, pictures, text, cancel, progress);
+  for (std::size_t i = 0; i < count; ++i) results[i].relevance = ratings[i];
+  order_by_relevance(results, count);
 }
 
 }  // namespace gaze

@@ -9,6 +9,7 @@
 #include "models/picture_questions.h"
 #include "tasks/model_store.h"
 #include "tasks/pictures.h"
+#include "tasks/remote_access.h"
 #include "tasks/search_pictures.h"
 
 namespace gaze {
@@ -24,5 +25,10 @@ ModelEntry reranking_model(const ModelStore& store);
 void rerank(const PictureMatcher& matcher, const std::string& text, const PictureOptions& options,
             std::vector<FoundResult>& results, const CancelToken& cancel,
             const std::function<void(std::size_t done, std::size_t total)>& progress);
+
+// The same by asking a remote model about each picture, eight at a time. Errors: those of rate_remotely.
+void rerank_remotely(const RemoteAccess& access, const std::string& text, std::vector<FoundResult>& results,
+                     const CancelToken& cancel,
+                     const std::function<void(std::size_t done, std::size_t total)>& progress);
 
 }  // namespace gaze

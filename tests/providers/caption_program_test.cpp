@@ -1,4 +1,4 @@
-// Remote models behind `gaze caption` and `gaze match`, against server.py.
+// Remote models behind `gaze caption`, `match` and `search`, and `--route`, against server.py.
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -19,7 +19,10 @@ class CaptionProgramTest : public testing::Test {
   CaptionProgramTest() {
     std::filesystem::create_directories(home_.path("pictures"));
     for (int i = 0; i < 12; ++i) {
-      const Image image{32, 24, std::vector<std::uint8_t>(32 * 24 * 3, static_cast<std::uint8_t>(20 * i))};
+      Image image{32, 24, std::vector<std::uint8_t>(32 * 24 * 3)};
+      for (std::size_t p = 0; p < image.rgb.size(); ++p) {
+        image.rgb[p] = static_cast<std::uint8_t>(p * static_cast<std::size_t>(i + 1) / 7);
+      }
       write_file_atomically(home_.path("pictures/" + std::to_string(10 + i) + ".jpg"), encode_jpeg(image, 90));
     }
     std::ofstream(home_.path("pictures/song.mp3")) << "no picture, and nobody asked to send it";
@@ -92,6 +95,71 @@ TEST_F(CaptionProgramTest, MatchesByAsking) {
   service_.misbehave({{"path", "/v1"}, {"body", {{"choices", {{{"message", {{"content", "I cannot say."}}}}}}}}});
   remote.push_back("not asked before");
   EXPECT_EQ(home_.run(remote).error_code(), "invalid_json");
+}
+
+TEST_F(CaptionProgramTest, OrdersHitsByAsking) {
+  EXPECT_EQ(home_.run({"index", pictures_}).status, 3);  // one is broken
+  std::vector<std::string> line{"search", "a cat", "--rerank", "--model", "openai:gpt-4o", "--json"};
+  const GazeRun run = home_.run(line);
+  EXPECT_EQ(run.status, 0) << run.out << run.err;
+  const Json results = run.json()["results"];
+  ASSERT_EQ(results.size(), 5u);
+  double before = 1;
+  for (const Json& result : results) {
+    EXPECT_LE(result["relevance"].get<double>(), before);
+    before = result["relevance"].get<double>();
+  }
+  EXPECT_LT(before, results[0]["relevance"].get<double>());
+  const std::vector<Json> sent = service_.requests();
+  EXPECT_EQ(sent.size(), 12u);
+  EXPECT_EQ(TestService::body_of(sent[0])["messages"][0]["content"][0]["text"],
+            "How probable is it that this picture shows: a cat");
+
+  service_.misbehave({{"path", "/v1"}, {"body", {{"choices", {{{"message", {{"content", "I cannot say."}}}}}}}}});
+  line[1] = "not asked before";
+  const GazeRun silent = home_.run(line);  // an answer that is no probability puts its picture last
+  EXPECT_EQ(silent.status, 0);
+  EXPECT_THAT(silent.err, HasSubstr("no probabilities"));
+  EXPECT_EQ(service_.requests().size(), 12u);
+  EXPECT_EQ(home_.run({"search", "a cat", "--model", "openai:gpt-4o", "--json"}).error_code(), "usage");
+}
+
+TEST_F(CaptionProgramTest, ARouteIsTakenOnlyWhereTheModelHereIsUnsureOrFails) {
+  const std::string picture = pictures_ + "/10.jpg";
+  const std::vector<std::string> route{"--route", "openai:gpt-4o", "--json"};
+  const auto routed = [&](std::vector<std::string> line) {
+    line.insert(line.end(), route.begin(), route.end());
+    return home_.run(line);
+  };
+  EXPECT_EQ(routed({"match", picture, "a cat"}).json()["model"], "gaze-mini");  // the only text: certain
+  EXPECT_TRUE(service_.requests().empty());
+  EXPECT_EQ(home_.run({"match", picture, "a cat", "a cat", "a cat", "--json"}).json()["model"], "gaze-mini");
+  EXPECT_TRUE(service_.requests().empty());  // nobody said so
+  const GazeRun unsure = routed({"match", picture, "a cat", "a cat", "a cat"});
+  EXPECT_EQ(unsure.json()["model"], "openai:gpt-4o");
+  EXPECT_THAT(unsure.err, HasSubstr("gaze-mini is not sure"));
+  EXPECT_EQ(routed({"match", picture, "a cat", "a dog", "--model", "/no/such"}).json()["model"], "openai:gpt-4o");
+  EXPECT_EQ(service_.requests().size(), 2u);
+
+  EXPECT_EQ(routed({"ask", picture, "What?"}).json()["model"], "openai:gpt-4o");  // no model here can answer
+  EXPECT_EQ(service_.requests().size(), 1u);
+  EXPECT_EQ(routed({"ask", pictures_ + "/broken.jpg", "What?"}).error_code(), "bad_image");
+  EXPECT_EQ(routed({"match", pictures_ + "/broken.jpg", "a cat", "a dog"}).error_code(), "bad_image");
+  EXPECT_TRUE(service_.requests().empty());
+  EXPECT_EQ(home_.run({"ask", picture, "What?", "--route", "gaze-mini", "--json"}).error_code(), "usage");
+}
+
+TEST_F(CaptionProgramTest, ADryRunShowsTheFirstRequestAndSendsNothing) {
+  const GazeRun captions = home_.run({"caption", pictures_, "--model", "openai:gpt-4o", "--dry-run", "--json"});
+  EXPECT_EQ(captions.status, 0) << captions.out << captions.err;
+  EXPECT_EQ(captions.json()["body"]["messages"][0]["content"][1]["type"], "image_url");
+  EXPECT_EQ(captions.json()["headers"]["Authorization"].get<std::string>().find(kTestKey), std::string::npos);
+  const GazeRun match =
+      home_.run({"match", pictures_ + "/10.jpg", "a cat", "a dog", "--route", "openai:gpt-4o", "--dry-run", "--json"});
+  EXPECT_EQ(match.json()["body"]["model"], "gpt-4o") << match.out;
+  EXPECT_TRUE(service_.requests().empty());
+  EXPECT_EQ(home_.run({"match", pictures_ + "/10.jpg", "a cat", "--dry-run", "--json"}).error_code(), "usage");
+  EXPECT_EQ(home_.run({"caption", pictures_, "--dry-run", "--json"}).error_code(), "usage");  // of a model here
 }
 
 }  // namespace

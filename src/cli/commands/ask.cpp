@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -38,7 +40,8 @@ OrderedJson json_of(const std::string& model, const VisualAnswer& answer) {
   return document;
 }
 
-int dry_run(Invocation& invocation, const Talk& talk, const ChatTurn& turn, const AnswerOptions& options) {
+int dry_run(Invocation& invocation, const std::string& name, const ChatTurn& turn, const AnswerOptions& options) {
+  const Talk talk = open_talk(invocation, name, false);
   if (!talk.remote) {
     throw Error(ErrorCode::usage,
                 message("--dry-run shows what would leave the machine; {} is here", talk.chat->model()),
@@ -52,13 +55,8 @@ int dry_run(Invocation& invocation, const Talk& talk, const ChatTurn& turn, cons
   return 0;
 }
 
-int run_ask(Invocation& invocation) {
-  const Settings& settings = invocation.settings;
-  const ChatTurn turn = turn_of(invocation.arguments);
-  const AnswerOptions options = answer_options_of(settings);
-  const Talk talk = open_talk(invocation, !settings.flag("no-cache"));
-  if (settings.flag("dry-run")) return dry_run(invocation, talk, turn, options);
-
+int answer_with(Invocation& invocation, const std::string& name, const ChatTurn& turn, const AnswerOptions& options) {
+  const Talk talk = open_talk(invocation, name, !invocation.settings.flag("no-cache"));
   VisualAnswer answer;
   if (invocation.json()) {
     answer = talk.chat->ask(turn, options, invocation.cancel, {});
@@ -72,6 +70,22 @@ int run_ask(Invocation& invocation) {
   if (answer.finish_reason == "content_filter")
     log_warning(message("the service withheld an answer, or the rest of it, by its safety rules"));
   return 0;
+}
+
+int run_ask(Invocation& invocation) {
+  const ChatTurn turn = turn_of(invocation.arguments);
+  const AnswerOptions options = answer_options_of(invocation.settings);
+  const std::string model = invocation.settings.text("model"), route = route_of(invocation.settings);
+  const bool piped = std::find(turn.inputs.begin(), turn.inputs.end(), "-") != turn.inputs.end();
+  const bool routed = !route.empty() && !is_remote_model(model) && !piped;  // a pipe cannot be read twice
+  if (invocation.settings.flag("dry-run")) return dry_run(invocation, routed ? route : model, turn, options);
+  try {
+    return answer_with(invocation, model, turn, options);
+  } catch (const Error& error) {
+    if (!routed || !helps_to_ask_elsewhere(error)) throw;
+    log_note(message("{}; {} is asked", error.message(), route));
+  }
+  return answer_with(invocation, route, turn, options);
 }
 
 }  // namespace
@@ -88,6 +102,7 @@ Command ask_command() {
       "prices.json has the price; --dry-run shows it whole and sends nothing. Answers are kept: the same question is "
       "not paid for twice.");
   command.options = answer_options();
+  command.options.push_back(route_option());
   command.options.push_back(dry_run_option());
   command.options.push_back(no_cache_option());
   command.examples = {
@@ -98,7 +113,9 @@ Command ask_command() {
       {message("gaze ask photo.jpg \"How many people?\" --model http://localhost:8000/v1#qwen2.5-vl --json"),
        message("with your own server (vLLM, Ollama, LM Studio …), for a program")},
       {message("gaze ask photo.jpg \"What is this?\" --model openai:gpt-4o --dry-run"),
-       message("only show what would be sent")}};
+       message("only show what would be sent")},
+      {message("gaze ask photo.jpg \"How many dogs?\" --route openai:gpt-4o"),
+       message("by the installed model; only where it cannot answer, OpenAI is asked")}};
   command.least_arguments = 1;
   command.run = run_ask;
   return command;

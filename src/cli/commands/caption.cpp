@@ -7,6 +7,7 @@
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/commands/remote.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "tasks/describe_files.h"
@@ -138,8 +139,9 @@ int run_undo(Invocation& invocation) {
 
 void check_options(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
-  for (const char* name : {"dry-run", "undo", "force"}) {
-    if (settings.flag(name) && !settings.flag("write-xmp")) {
+  for (const std::string name : {"dry-run", "undo", "force"}) {
+    const bool of_request = name == "dry-run" && is_remote_model(settings.text("model"));
+    if (settings.flag(name) && !settings.flag("write-xmp") && !of_request) {
       refuse(message("--{} goes with --write-xmp", name));
     }
   }
@@ -179,6 +181,10 @@ int run_caption(Invocation& invocation) {
   if (settings.given("max-new-tokens")) options.max_new_tokens = static_cast<int>(settings.integer("max-new-tokens"));
   Bytes standard_input;
   const auto named = pictures_of(invocation.arguments, standard_input, invocation.cancel);
+  if (remote && settings.flag("dry-run")) {
+    print_request(invocation.output, describe_captions(entry.name, named, standard_input, options, invocation.cancel));
+    return 0;
+  }
   const bool alone = named.size() == 1 && !std::filesystem::is_directory(named.front());
   Progress progress(0, message("pictures"));
   const auto show_progress = [&](std::size_t done, std::size_t total) { progress.show(done, total); };
@@ -251,7 +257,9 @@ Command caption_command() {
       choice("language", {"en", "zh"}, message("language of the caption; default: your environment's"), ""),
       file("show", "OUT.png", message("draw the picture with its caption under it")),
       flag("write-xmp", message("write the captions into the files (dc:description), never over a person's text")),
-      flag("dry-run", message("with --write-xmp: say what would be written and touch nothing")),
+      flag("dry-run",
+           message("with --write-xmp: say what would be written and touch nothing; with a remote model: show what "
+                   "would be sent about the first picture and send nothing")),
       flag("undo", message("with --write-xmp: take back what gaze wrote")),
       flag("force", message("with --write-xmp: also over texts that a person wrote; --undo brings them back")),
       flag("follow-links", message("follow symbolic links to folders")),

@@ -128,7 +128,7 @@ int run_chat(Invocation& invocation) {
   if (invocation.json()) {
     throw Error(ErrorCode::usage, message("chat is for people"), message("programs take: gaze ask --json"));
   }
-  const Talk talk = open_talk(invocation, false);
+  const Talk talk = open_talk(invocation, invocation.settings.text("model"), false);
   Conversation conversation(invocation, *talk.chat);
   LineEditor editor("> ");
   if (editor.on_terminal()) {

@@ -1,6 +1,7 @@
 #include "cli/commands/remote.h"
 
 #include "base/message.h"
+#include "tasks/remote_access.h"
 
 namespace gaze::cli {
 namespace {
@@ -26,6 +27,25 @@ Option no_cache_option() {
 
 Option dry_run_option() {
   return flag("dry-run", message("show what would be sent, the key masked, and send nothing"));
+}
+
+Option route_option() {
+  return text("route", "MODEL", message("ask this remote model where the one here fails or is not sure"));
+}
+
+std::string route_of(const Settings& settings) {
+  const std::string route = settings.text("route");
+  if (!route.empty() && !is_remote_model(route)) {
+    throw Error(ErrorCode::usage, message("--route takes a remote model"),
+                message("for example {}", "--route openai:gpt-4o"));
+  }
+  return route;
+}
+
+bool helps_to_ask_elsewhere(const Error& error) {
+  const ErrorCode code = error.code();
+  return code != ErrorCode::not_found && code != ErrorCode::bad_image && code != ErrorCode::image_too_large &&
+         code != ErrorCode::cancelled;
 }
 
 void print_request(Output& output, const OrderedJson& request) {

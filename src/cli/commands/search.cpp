@@ -67,7 +67,8 @@ void open_file(const std::filesystem::path& file) {
 
 // The model that was asked for, else the one the library was made with; says so where another would have been taken.
 ModelEntry choose_model(const Invocation& invocation, Library& library) {
-  if (!invocation.settings.text("model").empty()) return choose_model(invocation, "search");
+  const std::string asked = invocation.settings.text("model");
+  if (!asked.empty() && !is_remote_model(asked)) return choose_model(invocation, "search");
   const ModelStore store(invocation.folders.models());
   ModelEntry entry = model_for_search(library, store);
   const auto best = store.best_installed_for("search");
@@ -81,11 +82,17 @@ ModelEntry choose_model(const Invocation& invocation, Library& library) {
 
 // The first hits in the order of a model that looks at picture and text together.
 void rerank_hits(const Invocation& invocation, const SearchRequest& request, SearchResult& result) {
-  const ModelEntry entry = reranking_model(ModelStore(invocation.folders.models()));
-  const auto matcher = open_picture_matcher(entry, precision_of(invocation));
+  const std::string model = invocation.settings.text("model");
   Progress progress(0, message("pictures"));
-  rerank(*matcher, *request.text, picture_options(invocation.settings), result.results, invocation.cancel,
-         [&](std::size_t done, std::size_t total) { progress.show(done, total); });
+  const auto show = [&](std::size_t done, std::size_t total) { progress.show(done, total); };
+  if (is_remote_model(model)) {
+    const RemoteAccess access(model, true, std::min<std::size_t>(result.results.size(), kReranked));
+    rerank_remotely(access, *request.text, result.results, invocation.cancel, show);
+  } else {
+    const ModelEntry entry = reranking_model(ModelStore(invocation.folders.models()));
+    const auto matcher = open_picture_matcher(entry, precision_of(invocation));
+    rerank(*matcher, *request.text, picture_options(invocation.settings), result.results, invocation.cancel, show);
+  }
   const auto wanted = static_cast<std::size_t>(invocation.settings.integer("top"));
   if (result.results.size() > wanted) result.results.resize(wanted);
 }
@@ -99,12 +106,17 @@ int run_search(Invocation& invocation) {
     throw Error(ErrorCode::usage, message("{} needs more: {}", "search", "gaze search TEXT | --image FILE"),
                 message("see: gaze {} --help", "search"));
   }
+  const bool remote = is_remote_model(settings.text("model"));
+  if (remote && !settings.flag("rerank")) {
+    throw Error(ErrorCode::usage, message("a remote model does not search; it orders what was found, with --rerank"),
+                message("see: gaze {} --help", "search"));
+  }
   if (settings.flag("rerank")) {
     if (!request.text) {
       throw Error(ErrorCode::usage, message("--rerank goes with words, not with a picture"),
                   message("see: gaze {} --help", "search"));
     }
-    reranking_model(ModelStore(invocation.folders.models()));  // said before the search if there is none
+    if (!remote) reranking_model(ModelStore(invocation.folders.models()));  // said before the search if there is none
     request.top_k = std::max(request.top_k, kReranked);
   }
   Library library = Library::open(library_path(invocation));
@@ -152,17 +164,20 @@ Command search_command() {
       "Describe what the picture shows, in Chinese or English. The score is the cosine of the two vectors, raised "
       "where "
       "a caption of the picture (gaze caption) has the words: the order counts, not the height.");
-  command.options = {file("image", "FILE", message("search by this picture instead of words")),
-                     integer("top", "K", message("how many pictures"), "5", 1),
-                     file("sheet", "OUT.png", message("draw the hits as a contact sheet")),
-                     flag("rerank", message("order the first 50 by an installed image-text matching model")),
-                     flag("open", message("show the sheet, or else the best hit, in the desktop's viewer")),
-                     decode_option(),
-                     no_exif_rotation_option()};
+  command.options = {
+      file("image", "FILE", message("search by this picture instead of words")),
+      integer("top", "K", message("how many pictures"), "5", 1),
+      file("sheet", "OUT.png", message("draw the hits as a contact sheet")),
+      flag("rerank", message("order the first 50 by an installed image-text matching model, or by the remote --model")),
+      flag("open", message("show the sheet, or else the best hit, in the desktop's viewer")),
+      decode_option(),
+      no_exif_rotation_option()};
   command.examples = {{"gaze search \"海滩上的日落\"", message("by words")},
                       {"gaze search \"a dog catching a frisbee\" --top 20 --sheet hits.png",
                        message("the best twenty, as one picture")},
-                      {"gaze search --image photo.jpg", message("pictures like this one")}};
+                      {"gaze search --image photo.jpg", message("pictures like this one")},
+                      {"gaze search \"a red bicycle\" --rerank --model openai:gpt-4o",
+                       message("fifty hits are sent to OpenAI, which says which fit")}};
   command.most_arguments = 1;
   command.run = run_search;
   return command;

@@ -79,8 +79,7 @@ AnswerOptions answer_options_of(const Settings& settings) {
   return options;
 }
 
-Talk open_talk(const Invocation& invocation, bool keep_answers) {
-  const std::string name = invocation.settings.text("model");
+Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_answers) {
   Talk talk;
   if (is_remote_model(name)) {
     talk.remote = std::make_unique<RemoteAccess>(name, keep_answers);

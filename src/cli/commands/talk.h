@@ -22,8 +22,9 @@ struct Talk {
   std::unique_ptr<VisualChat> chat;
 };
 
+// `name`: as `--model` takes it; empty: the best installed one.
 // Errors: model_not_found (none is named, and none installed can answer), unsupported_model.
-Talk open_talk(const Invocation& invocation, bool keep_answers);
+Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_answers);
 
 // An answer on the screen, piece by piece: control characters but line breaks and tabs are masked, and the last line
 // ends.
