@@ -34,7 +34,7 @@ Option route_option() {
 }
 
 std::string route_of(const Settings& settings) {
-  const std::string route = settings.text("route");
+  std::string route = settings.text("route");
   if (!route.empty() && !is_remote_model(route)) {
     throw Error(ErrorCode::usage, message("--route takes a remote model"),
                 message("for example {}", "--route openai:gpt-4o"));
