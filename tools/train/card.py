@@ -15,7 +15,7 @@ A small dual encoder (pictures and Chinese or English texts in one space of 384 
 """
 
 NOTES = """
-**How words were asked.** A picture's class is the one whose text is nearest: "a photo of a {}" or 一张{}的照片, one prompt, no correction between classes that training saw and classes that it did not. For the rows of left-out classes a check run trains without any picture of the twenty Caltech classes with the smallest hashes of their names, then those of their pictures that the recipe reads are asked (at most 40 a class, and the kept-aside ones). *Among the 20* only the left-out classes stand for choice; *among 101* so do the 81 trained ones, which draw pictures to themselves, most of all near-synonyms.
+**How words were asked.** A picture's class is the one whose text is nearest: "a photo of a {}" or 一张{}的照片, one prompt, no correction between classes that training saw and classes that it did not. For the rows of left-out classes a check run (its weights not rounded to int8) trains without any picture of the twenty Caltech classes with the smallest hashes of their names, then those of their pictures that the recipe reads are asked (at most 40 a class, and the kept-aside ones). *Among the 20* only the left-out classes stand for choice; *among 101* so do the 81 trained ones, which draw pictures to themselves, most of all near-synonyms (a windsor chair is called a chair, a water lily a lotus flower). So a word that no picture was shown for is often found, but rarely before a trained word of the same kind.
 
 **Not measured.** Flickr8k's official test split; everyday photographs from elsewhere (COCO); what people really search for; captions judged by people; how scores differ between groups of people.
 """
