@@ -144,6 +144,16 @@ ReadyPicture PicturePipeline::prepare(std::size_t index) {
   return picture;
 }
 
+PictureFacts facts_of(std::span<const std::byte> file, const ImageHeader& header) {
+  ExifFacts exif = read_exif(file, header.format);
+  PictureFacts facts{header.width, header.height, std::move(exif.taken), std::move(exif.camera), {}, {}};
+  if (exif.place) {
+    facts.latitude = exif.place->latitude;
+    facts.longitude = exif.place->longitude;
+  }
+  return facts;
+}
+
 void PicturePipeline::identify(ReadyPicture& picture) {
   const std::lock_guard lock(mutex_);
   if (in_hand_.contains(picture.hash)) {
@@ -159,12 +169,7 @@ void PicturePipeline::identify(ReadyPicture& picture) {
 
 void PicturePipeline::decode(const Bytes& bytes, const std::string& name, ReadyPicture& picture) {
   const ImageHeader header = read_image_header(bytes, options_.exif_rotation);
-  ExifFacts exif = read_exif(bytes, header.format);
-  picture.facts = {.taken = std::move(exif.taken), .camera = std::move(exif.camera)};
-  if (exif.place) {
-    picture.facts.latitude = exif.place->latitude;
-    picture.facts.longitude = exif.place->longitude;
-  }
+  picture.facts = facts_of(bytes, header);
   DecodeOptions decode{.exif_rotation = options_.exif_rotation};
   if (options_.fast_decode) decode.at_least = fast_decode_side(processor_);
   // A header that cannot be read promises nothing: room for the largest picture there may be.
@@ -176,8 +181,6 @@ void PicturePipeline::decode(const Bytes& bytes, const std::string& name, ReadyP
   picture.pixels.resize(std::size_t{3} * static_cast<std::size_t>(processor_.output_height()) *
                         static_cast<std::size_t>(processor_.output_width()));
   if (readable) {
-    picture.facts.width = header.width;
-    picture.facts.height = header.height;
     processor_.process(bytes, name, decode, picture.pixels.data());
   } else {
     const Image image = decode_image(bytes, name, decode);

@@ -13,6 +13,7 @@
 
 #include "base/cancel.h"
 #include "catalog/library.h"
+#include "media/image_header.h"
 #include "media/image_processor.h"
 #include "tasks/bounded_queue.h"
 #include "tasks/failed_input.h"
@@ -21,6 +22,9 @@ namespace gaze {
 
 // Whether a file's name, or else its first bytes, say that it is a picture.
 bool is_picture_file(const std::filesystem::path& path);
+
+// What a picture's bytes tell without its pixels; width and height are 0 where only decoding would tell them.
+PictureFacts facts_of(std::span<const std::byte> file, const ImageHeader& header);
 
 // What became of one file.
 struct ReadyPicture {

@@ -5,10 +5,17 @@
 #include <utility>
 #include <variant>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/file.h"
+#include "base/limits.h"
+#include "catalog/caption_store.h"
+#include "catalog/content_hash.h"
+#include "tasks/picture_pipeline.h"
 #include "tasks/picture_walk.h"
 #include "tasks/remote_access.h"
+#include "text/search_words.h"
 
 namespace gaze {
 namespace {
@@ -61,10 +68,25 @@ std::string one_line(std::string text) {
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
+// In the library, as the captions of models here.
+void keep(CaptionStore& store, const std::string& model, const PictureRound& round, const CaptionedPicture& picture) {
+  const Bytes bytes = read_file(picture.file.path, limits().image_file_bytes);
+  const std::string& text = picture.candidates.front().text;
+  const OrderedJson candidates =
+      OrderedJson::array({{{"text", text}, {"score", nullptr}, {"ids", OrderedJson::array()}}});
+  const NewCaption caption{.hash = content_hash(bytes),
+                           .facts = facts_of(bytes, read_image_header(bytes)),
+                           .files = {picture.file},
+                           .caption = {text, dump_json(candidates)},
+                           .words = fmt::format("{}", fmt::join(search_words(text), " "))};
+  const OrderedJson settings{{"prompt", round.text}, {"max_tokens", *round.options.max_tokens}};
+  store.store({{model, model}, dump_json(settings)}, std::span(&caption, 1));
+}
+
 }  // namespace
 
-CaptionResult caption_remotely(const std::string& model, std::span<const fs::path> named, const Bytes& standard_input,
-                               const CaptionOptions& options, const CancelToken& cancel) {
+CaptionResult caption_remotely(Library& library, const std::string& model, std::span<const fs::path> named,
+                               const Bytes& standard_input, const CaptionOptions& options, const CancelToken& cancel) {
   CaptionResult result;
   std::vector<Item> items;
   for (const fs::path& one : named) gather(one, options.follow_links, cancel, items, result.failed);
@@ -77,20 +99,22 @@ CaptionResult caption_remotely(const std::string& model, std::span<const fs::pat
     names.push_back(file_of(items[i]));
   }
   const RemoteAccess access(model, true, open.size());
+  CaptionStore store(library);
 
   std::size_t done = items.size() - open.size(), told = 0;
   const auto tell = [&](bool one_more) {
     done += one_more;
     for (; told < items.size() && items[told].outcome.index() != 0; ++told) {
-      const auto* answer = std::get_if<ChatAnswer>(&items[told].outcome);
-      if (!answer) continue;
-      items[told].picture.candidates = {{one_line(answer->text), std::numeric_limits<float>::quiet_NaN(), {}}};
-      if (options.on_caption) options.on_caption(items[told].picture);
+      const bool answered = std::holds_alternative<ChatAnswer>(items[told].outcome);
+      if (answered && options.on_caption) options.on_caption(items[told].picture);
     }
     if (options.progress) options.progress(done, items.size());
   };
   PictureRound round = round_of(names, standard_input, options);
   round.on_answer = [&](std::size_t i, const ChatAnswer& answer) {
+    CaptionedPicture& picture = items[open[i]].picture;
+    picture.candidates = {{one_line(answer.text), std::numeric_limits<float>::quiet_NaN(), {}}};
+    if (picture.image != "-") keep(store, model, round, picture);
     items[open[i]].outcome = answer;
     tell(true);
   };

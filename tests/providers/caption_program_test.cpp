@@ -122,6 +122,14 @@ TEST_F(CaptionProgramTest, OrdersHitsByAsking) {
   EXPECT_THAT(silent.err, HasSubstr("no probabilities"));
   EXPECT_EQ(service_.requests().size(), 12u);
   EXPECT_EQ(home_.run({"search", "a cat", "--model", "openai:gpt-4o", "--json"}).error_code(), "usage");
+
+  EXPECT_EQ(home_.run({"caption", pictures_ + "/15.jpg", "--model", "openai:gpt-4o"}).status, 0);
+  const Json found = home_.run({"search", "a cat and a dog", "--top", "12", "--json"}).json()["results"];
+  std::vector<std::string> captioned;  // what a remote model said is in the library
+  for (const Json& result : found) {
+    if (!result["caption"].is_null()) captioned.push_back(result["path"].get<std::string>());
+  }
+  EXPECT_EQ(captioned, std::vector<std::string>{pictures_ + "/15.jpg"});
 }
 
 TEST_F(CaptionProgramTest, ARouteIsTakenOnlyWhereTheModelHereIsUnsureOrFails) {

@@ -196,10 +196,10 @@ int run_caption(Invocation& invocation) {
     };
   }
   Library library = Library::create(library_path(invocation));
-  const CaptionResult result = remote
-                                   ? caption_remotely(entry.name, named, standard_input, options, invocation.cancel)
-                                   : caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)},
-                                                      named, standard_input, options, invocation.cancel);
+  const CaptionResult result =
+      remote ? caption_remotely(library, entry.name, named, standard_input, options, invocation.cancel)
+             : caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)}, named, standard_input,
+                                options, invocation.cancel);
   progress.clear();
   if (result.reused > 0) log_detail(message("{} captions were in the library", result.reused));
 
