@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (length == 0 || length + 3 > model->config().max_position_embeddings) return 0;
     GenerationConfig config = model->generation_defaults();
     config.max_length = static_cast<int>(length) + 3;
-    const auto decoder = model->decoder(config.max_length, nullptr);
+    const auto decoder = model->decoder(config.max_length);
     model->tokenizer().decode(generate(*decoder, prompts, config)[0][0].ids);
   } catch (const Error& error) {
     GAZE_CHECK(error.code() != ErrorCode::internal);

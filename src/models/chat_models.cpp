@@ -9,6 +9,7 @@
 #include "base/message.h"
 #include "models/checkpoint.h"
 #include "models/idefics3/picture_encoder.h"
+#include "models/llava/mmproj.h"
 #include "models/llava/picture_encoder.h"
 #include "models/registry.h"
 #include "weights/views.h"
@@ -157,8 +158,19 @@ bool is_picture_chat_model(const Json& config) {
   return family && family->pictures;
 }
 
-std::unique_ptr<const ChatModel> load_chat_model(const fs::path& path, Precision precision) {
-  return llama::is_gguf(path) ? llama::load_gguf(map_weight_file(path), precision) : load_folder(path, precision);
+std::unique_ptr<const ChatModel> load_chat_model(const fs::path& path, Precision precision, const fs::path& mmproj) {
+  if (!llama::is_gguf(path)) {
+    if (mmproj.empty()) return load_folder(path, precision);
+    throw Error(ErrorCode::usage, message("{}: only a .gguf file takes another one for its pictures", display(path)),
+                message("leave --mmproj out"));
+  }
+  ChatModel::Parts parts = llama::gguf_parts(map_weight_file(path));
+  if (!mmproj.empty()) {
+    parts.make_pictures = [file = map_weight_file(mmproj), config = parts.config, words = parts.tokenizer.get(),
+                           precision] { return llava::open_mmproj(file, config, *words, precision); };
+    if (parts.chat_template.form() == ChatForm::plain) parts.chat_template = ChatTemplate(ChatForm::vicuna);
+  }
+  return std::make_unique<const ChatModel>(std::move(parts), precision);
 }
 
 }  // namespace gaze

@@ -13,8 +13,10 @@ namespace gaze {
 bool is_chat_model(const Json& config);
 bool is_picture_chat_model(const Json& config);
 
-// A checkpoint folder or a .gguf file. Errors: not_found, model_not_found, unsupported_model, bad_weights (all missing,
-// extra and misshapen tensors), out_of_memory.
-std::unique_ptr<const llama::ChatModel> load_chat_model(const std::filesystem::path& path, Precision precision);
+// A checkpoint folder or a .gguf file; `mmproj`: the file with the eyes of the latter, or empty. Errors: not_found,
+// model_not_found, unsupported_model, bad_weights (all missing, extra and misshapen tensors), out_of_memory, usage
+// (eyes for a folder, which has its own).
+std::unique_ptr<const llama::ChatModel> load_chat_model(const std::filesystem::path& path, Precision precision,
+                                                        const std::filesystem::path& mmproj = {});
 
 }  // namespace gaze

@@ -72,15 +72,15 @@ class LocalChat final : public VisualChat {
     lines.push_back({ChatRole::user, turn.text, static_cast<int>(turn.inputs.size())});
     const Tokenizer& tokenizer = model_->tokenizer();
     if (options.raw_prompt) shown.erase(shown.begin(), shown.end() - std::ssize(turn.inputs));
-    const std::vector<TokenId> prompt =
-        with_pictures(options.raw_prompt ? tokenizer.encode(turn.text, {.parse_special = true})
-                                         : model_->chat_template().encode(lines, tokenizer, picture_token()),
-                      shown);
+    const std::vector<TokenId> prompt = with_pictures(
+        options.raw_prompt ? raw_prompt(turn.text) : model_->chat_template().encode(lines, tokenizer, picture_token()),
+        shown);
     check_prompt(prompt);
     GenerationConfig config = config_for(*model_, options, prompt.size());
     const int most = model_->config().max_position_embeddings;
     config.max_length = std::min(config.max_length, most);
-    make_decoder(config.max_length, cancel);
+    make_decoder(config.max_length);
+    decoder_->set_cancel(&cancel);
     show(shown);
 
     answer.image_tokens = std::ranges::count(prompt, picture_token());
@@ -152,6 +152,24 @@ class LocalChat final : public VisualChat {
 
   TokenId picture_token() const { return model_->pictures() ? model_->pictures()->picture_token() : -1; }
 
+  // The text is the whole prompt. A vocabulary without a mark for pictures (Vicuna's) has none within words either: the
+  // text is cut where it stands.
+  std::vector<TokenId> raw_prompt(std::string_view text) const {
+    const Tokenizer& tokenizer = model_->tokenizer();
+    constexpr std::string_view kMark = "<image>";
+    if (!model_->pictures() || tokenizer.is_special(tokenizer.id(kMark)))
+      return tokenizer.encode(text, {.parse_special = true});
+    std::vector<TokenId> ids;
+    for (bool first = true;; first = false) {
+      const std::size_t mark = text.find(kMark);
+      const auto more = tokenizer.encode(text.substr(0, mark), {.add_special_tokens = first, .parse_special = true});
+      ids.insert(ids.end(), more.begin(), more.end());
+      if (mark == std::string_view::npos) return ids;
+      ids.push_back(picture_token());
+      text.remove_prefix(mark + kMark.size());
+    }
+  }
+
   // A picture that was seen in this conversation is not looked at again.
   Shown look_at(const std::string& input, const AnswerOptions& options, const CancelToken& cancel) const {
     if (input.starts_with("http://") || input.starts_with("https://")) {
@@ -180,7 +198,7 @@ class LocalChat final : public VisualChat {
     if (places != std::ssize(shown)) {
       throw Error(ErrorCode::usage,
                   message("the prompt has places for {} pictures, and {} were given", places, shown.size()),
-                  message("write {} once for each picture", model_->tokenizer().token(token)));
+                  message("write {} once for each picture", "<image>"));
     }
     std::vector<TokenId> whole;
     auto next = shown.begin();
@@ -229,18 +247,16 @@ class LocalChat final : public VisualChat {
   }
 
   // The decoder of the turn before knows the conversation's beginning: a larger one starts over.
-  void make_decoder(int capacity, const CancelToken& cancel) {
-    if (decoder_ && decoder_->max_positions() >= capacity && cancel_ == &cancel) return;
+  void make_decoder(int capacity) {
+    if (decoder_ && decoder_->max_positions() >= capacity) return;
     const std::int64_t most = model_->config().max_position_embeddings;
-    decoder_ = model_->decoder(std::min<std::int64_t>(most, std::max(2 * capacity, 1024)), &cancel);
-    cancel_ = &cancel;
+    decoder_ = model_->decoder(std::min<std::int64_t>(most, std::max(2 * capacity, 1024)));
   }
 
   std::string name_;
   std::unique_ptr<const llama::ChatModel> model_;
   std::vector<ChatLine> lines_;
   std::vector<Shown> shown_;  // all pictures of the lines, in their order
-  const CancelToken* cancel_ = nullptr;
   std::unique_ptr<llama::TextDecoder> decoder_;
 };
 
@@ -258,15 +274,17 @@ std::int64_t bytes_of(const fs::path& path) {
 
 }  // namespace
 
-std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, Precision precision) {
-  const std::int64_t needed = bytes_of(path), present = examine_machine().memory_bytes;
+std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, Precision precision,
+                                            const fs::path& mmproj) {
+  const std::int64_t needed = bytes_of(path) + (mmproj.empty() ? 0 : bytes_of(mmproj)),
+                     present = examine_machine().memory_bytes;
   if (needed > present) {
     throw Error(ErrorCode::out_of_memory,
                 message("{}: the weights take {} MiB, and this process may use {} MiB of memory", display(path),
                         needed / MiB, present / MiB),
                 message("choose a smaller model, or a GGUF file with fewer bits a weight (Q4_0, Q4_K)"));
   }
-  return std::make_unique<LocalChat>(std::move(name), load_chat_model(path, precision));
+  return std::make_unique<LocalChat>(std::move(name), load_chat_model(path, precision, mmproj));
 }
 
 bool is_local_chat(const fs::path& path) {

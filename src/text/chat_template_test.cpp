@@ -63,6 +63,37 @@ TEST(ChatTemplate, WhatIsSaidNeverBecomesASpecialToken) {
   EXPECT_EQ(tokenizer->decode(ids, false), "<|im_start|>user\n" + attack.text + "<|im_end|>\n<|im_start|>assistant\n");
 }
 
+// "<image>" is no token of this vocabulary: the pictures' own stands between the words' ids.
+TEST(ChatTemplate, PicturesNeedNoTokenOfTheVocabulary) {
+  const auto tokenizer = smollm2();
+  const TokenId picture = tokenizer->vocabulary_size();
+  const ChatLine line{ChatRole::user, "Which <image>?", 2};
+  std::vector<TokenId> expected;
+  const auto add = [&](const std::string& text) {
+    const auto more = tokenizer->encode(text, {.add_special_tokens = false, .parse_special = true});
+    expected.insert(expected.end(), more.begin(), more.end());
+  };
+  add("USER: ");
+  expected.push_back(picture);
+  add("\n");
+  expected.push_back(picture);
+  add("\nWhich <image>? ASSISTANT:");
+  EXPECT_EQ(ChatTemplate(ChatForm::vicuna).encode({&line, 1}, *tokenizer, picture), expected);
+}
+
+TEST(ChatTemplate, WritesSmolVlm) {
+  const auto tokenizer = smollm2();
+  const ChatTemplate form = ChatTemplate::recognise("<|im_start|>{{ message['role'] | capitalize }}<end_of_utterance>");
+  const std::vector<ChatLine> talk{{ChatRole::system, "Be brief."},
+                                   {ChatRole::user, "Is it a cat?", 1},
+                                   {ChatRole::assistant, "Yes."},
+                                   {ChatRole::user, "Sure?"}};
+  std::vector<TokenId> ids = form.encode(talk, *tokenizer, tokenizer->id("<|endoftext|>"));
+  EXPECT_EQ(tokenizer->decode(ids, false),
+            "<|im_start|>System: Be brief.<end_of_utterance>\nUser:<|endoftext|>Is it a cat?<end_of_utterance>\n"
+            "Assistant: Yes.<end_of_utterance>\nUser: Sure?<end_of_utterance>\nAssistant:");
+}
+
 // A checkpoint's program is only looked at: nothing in it is run, and none makes a special token of its own text.
 TEST(ChatTemplate, HostileProgramsAreHarmless) {
   const auto tokenizer = smollm2();

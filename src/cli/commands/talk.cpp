@@ -58,6 +58,7 @@ std::vector<Option> answer_options() {
           flag("raw-prompt", message("the text is the whole prompt with the model's own tokens; local models")),
           std::move(detail),
           file("json-schema", "FILE", message("the answer is JSON of the schema in this file; remote models")),
+          file("mmproj", "FILE", message("the GGUF file with the image part of a .gguf model")),
           no_exif_rotation_option()};
 }
 
@@ -80,15 +81,20 @@ AnswerOptions answer_options_of(const Settings& settings) {
 }
 
 Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_answers) {
+  const std::string mmproj = invocation.settings.text("mmproj");
   Talk talk;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file
+    talk.chat = open_local_chat(name, to_valid_utf8(name), precision_of(invocation), mmproj);
+    return talk;
+  }
+  if (!mmproj.empty() && name == invocation.settings.text("model")) {  // of the one that --route names, nothing is said
+    throw Error(ErrorCode::usage, message("{}: only a .gguf file takes another one for its pictures", display(name)),
+                message("leave --mmproj out"));
+  }
   if (is_remote_model(name)) {
     talk.remote = std::make_unique<RemoteAccess>(name, keep_answers);
     talk.chat = make_remote_chat(talk.remote->model(), talk.remote->care());
-    return talk;
-  }
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file
-    talk.chat = open_local_chat(name, to_valid_utf8(name), precision_of(invocation));
     return talk;
   }
   const ModelStore store(invocation.folders.models());

@@ -14,10 +14,12 @@ VisionTower::VisionTower(const WeightScope& scope, const VisionConfig& config)
                    .position_embedding = (scope / "embeddings" / "position_embedding").f32("weight")},
                   scope.precision()),
       pre_layernorm_(scope / "pre_layrnorm", config.encoder.layer_norm_eps),  // spelt so in the checkpoints
-      post_layernorm_(scope / "post_layernorm", config.encoder.layer_norm_eps),
-      encoder_(scope / "encoder" / "layers", config.encoder, clip_layer_names()) {}
+      encoder_(scope / "encoder" / "layers", config.encoder, clip_layer_names()) {
+  const WeightScope post = scope / "post_layernorm";
+  if (post.has("weight")) post_layernorm_.emplace(post, config.encoder.layer_norm_eps);
+}
 
-void VisionTower::add_rows(WeightTable& table, const std::string& scope, const VisionConfig& config) {
+void VisionTower::add_rows(WeightTable& table, const std::string& scope, const VisionConfig& config, bool pools) {
   const int width = config.encoder.hidden_size;
   table.add(scope + ".embeddings.class_embedding", {width});
   table.add(scope + ".embeddings.patch_embedding.weight",
@@ -26,7 +28,7 @@ void VisionTower::add_rows(WeightTable& table, const std::string& scope, const V
   table.ignore(scope + ".embeddings.position_ids");
   table.add_norm(scope + ".pre_layrnorm", width);
   Encoder::add_rows(table, scope + ".encoder.layers", config.encoder, clip_layer_names());
-  table.add_norm(scope + ".post_layernorm", width);
+  for (const char* part : {".post_layernorm.weight", ".post_layernorm.bias"}) table.add(scope + part, {width}, !pools);
 }
 
 void VisionTower::embed(const Tensor& pixels, Tensor& hidden) const {
@@ -43,7 +45,7 @@ void VisionTower::pool(const Tensor& pixels, Tensor& pooled) const {
 
   embed(pixels, hidden);
   encoder_.run_at(hidden, {.batch = batch, .length = length}, class_positions.values<std::int32_t>(), pooled);
-  post_layernorm_(pooled, pooled);
+  (*post_layernorm_)(pooled, pooled);
 }
 
 Tensor VisionTower::hidden_states(const Tensor& pixels, int layers) const {

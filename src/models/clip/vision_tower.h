@@ -1,6 +1,7 @@
 // CLIP's picture tower, a ViT (Radford et al. 2021). Reference: transformers' CLIPVisionTransformer.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "models/clip/config.h"
@@ -15,8 +16,8 @@ class VisionTower {
  public:
   VisionTower(const WeightScope& scope, const VisionConfig& config);
 
-  // `scope` as in "vision_model".
-  static void add_rows(WeightTable& table, const std::string& scope, const VisionConfig& config);
+  // `scope` as in "vision_model". Without pool() there need be no post_layernorm.
+  static void add_rows(WeightTable& table, const std::string& scope, const VisionConfig& config, bool pools = true);
 
   const VisionConfig& config() const { return config_; }
 
@@ -33,7 +34,8 @@ class VisionTower {
 
   VisionConfig config_;
   PatchEmbedding embeddings_;
-  LayerNorm pre_layernorm_, post_layernorm_;
+  LayerNorm pre_layernorm_;
+  std::optional<LayerNorm> post_layernorm_;
   Encoder encoder_;
 };
 

@@ -33,18 +33,6 @@ void add_end(TokenId id, GenerationConfig& config) {
   }
 }
 
-ChatModel::Parts gguf_parts(const WeightFile& file) {
-  GgufModel model = read_gguf(file);
-  ChatModel::Parts parts;
-  parts.origin = file.origin;
-  parts.config = std::move(model.config);
-  parts.weights = std::move(model.weights);
-  parts.tokenizer = std::move(model.tokenizer);
-  parts.chat_template = ChatTemplate::recognise(model.chat_template);
-  add_end(parts.tokenizer->special_tokens().eos, parts.defaults);
-  return parts;
-}
-
 }  // namespace
 
 ChatModel::ChatModel(Parts parts, Precision precision)
@@ -59,6 +47,18 @@ ChatModel::ChatModel(Parts parts, Precision precision)
 
 bool is_gguf(const fs::path& path) {
   return path.extension() == ".gguf";
+}
+
+ChatModel::Parts gguf_parts(const WeightFile& file) {
+  GgufModel model = read_gguf(file);
+  ChatModel::Parts parts;
+  parts.origin = file.origin;
+  parts.config = std::move(model.config);
+  parts.weights = std::move(model.weights);
+  parts.tokenizer = std::move(model.tokenizer);
+  parts.chat_template = ChatTemplate::recognise(model.chat_template);
+  add_end(parts.tokenizer->special_tokens().eos, parts.defaults);
+  return parts;
 }
 
 std::unique_ptr<const ChatModel> load_gguf(const WeightFile& file, Precision precision) {

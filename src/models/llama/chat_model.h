@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 
-#include "base/cancel.h"
 #include "generate/generation_config.h"
 #include "models/llama/decoder.h"
 #include "models/picture_encoder.h"
@@ -50,8 +49,8 @@ class ChatModel {
   const GenerationConfig& generation_defaults() const { return parts_.defaults; }
 
   // `capacity`: positions, prompt and answer together, at most max_position_embeddings. The model outlives it.
-  std::unique_ptr<TextDecoder> decoder(std::int64_t capacity, const CancelToken* cancel) const {
-    return std::make_unique<TextDecoder>(text_model_, capacity, cancel);
+  std::unique_ptr<TextDecoder> decoder(std::int64_t capacity) const {
+    return std::make_unique<TextDecoder>(text_model_, capacity);
   }
 
  private:
@@ -64,7 +63,9 @@ class ChatModel {
 // Whether a path is a GGUF file by its name.
 bool is_gguf(const std::filesystem::path& path);
 
-// The bytes of a GGUF file. Errors: unsupported_model, bad_weights, out_of_memory.
+// What the bytes of a GGUF file hold. Errors: unsupported_model, bad_weights.
+ChatModel::Parts gguf_parts(const WeightFile& file);
+// The same as a model. Errors: also out_of_memory.
 std::unique_ptr<const ChatModel> load_gguf(const WeightFile& file, Precision precision);
 
 }  // namespace gaze::llama

@@ -13,8 +13,8 @@ constexpr std::int64_t kBlock = 512;
 
 }  // namespace
 
-TextDecoder::TextDecoder(const TextModel& model, std::int64_t capacity, const CancelToken* cancel)
-    : model_(model), cancel_(cancel), cache_(model.cache_shape(capacity)) {}
+TextDecoder::TextDecoder(const TextModel& model, std::int64_t capacity)
+    : model_(model), cache_(model.cache_shape(capacity)) {}
 
 // The prompt from position `first` on; `vectors`: how many picture vectors stand before it, counted on;
 // last: [1, hidden_size] of the last position.

@@ -22,12 +22,14 @@ struct PictureVectors {
 // where the two differ. For one thread at a time.
 class TextDecoder final : public Decoder {
  public:
-  // capacity: positions at most, prompt and new tokens. `model` and `cancel` outlive this; a prompt that is being read
-  // ends with Error(cancelled).
-  TextDecoder(const TextModel& model, std::int64_t capacity, const CancelToken* cancel = nullptr);
+  // capacity: positions at most, prompt and new tokens. `model` outlives this.
+  TextDecoder(const TextModel& model, std::int64_t capacity);
 
   int vocabulary_size() const override { return model_.config().vocab_size; }
   int max_positions() const override { return static_cast<int>(cache_.shape().capacity); }
+
+  // Stops a prompt that is being read with Error(cancelled); nullptr: nothing does. Outlives the calls to come.
+  void set_cancel(const CancelToken* cancel) { cancel_ = cancel; }
 
   // For the prompts to come, all together in their order. As many vectors as there are tokens for them.
   void set_pictures(PictureVectors pictures) { pictures_ = std::move(pictures); }
@@ -49,7 +51,7 @@ class TextDecoder final : public Decoder {
   std::span<const float> logits_of(Tensor& hidden);
 
   const TextModel& model_;
-  const CancelToken* cancel_;
+  const CancelToken* cancel_ = nullptr;
   KvCache cache_;
   PictureVectors pictures_;
   std::vector<Entry> known_;  // of the only row; empty where there are several

@@ -23,7 +23,7 @@ std::vector<TokenId> greedy(const ChatModel& model, const std::vector<TokenId>& 
   GenerationConfig config = model.generation_defaults();
   config.max_length = static_cast<int>(prompt.size()) + count;
   config.repetition_penalty = penalty;
-  return generate(*model.decoder(config.max_length, nullptr), prompts, config)[0][0].ids;
+  return generate(*model.decoder(config.max_length), prompts, config)[0][0].ids;
 }
 
 TEST(LlamaGguf, SaysWhatTheReferenceSays) {
@@ -172,7 +172,7 @@ TEST(LlamaGguf, WordsOfARealModelAreTheBestOrNearlySo) {
     for (const char* question : kQuestions) {
       const ChatLine line{ChatRole::user, fmt::format(fmt::runtime(question), thing)};
       const auto prompt = model->chat_template().encode({&line, 1}, model->tokenizer());
-      const auto decoder = exact->decoder(static_cast<std::int64_t>(prompt.size()) + 20, nullptr);
+      const auto decoder = exact->decoder(static_cast<std::int64_t>(prompt.size()) + 20);
       const std::vector<std::vector<TokenId>> prompts{prompt};
       const int first_row = 0;
       auto logits = decoder->start(prompts);

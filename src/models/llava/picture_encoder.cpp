@@ -16,7 +16,7 @@ LlavaPictures::LlavaPictures(const WeightScope& scope, const Config& config, con
 
 void LlavaPictures::add_rows(WeightTable& table, const Config& config) {
   const int seen = config.vision.encoder.hidden_size, width = config.text.hidden_size;
-  clip::VisionTower::add_rows(table, "vision_tower", config.vision);
+  clip::VisionTower::add_rows(table, "vision_tower", config.vision, false);
   table.add_linear("multi_modal_projector.linear_1", seen, width, config.projector_bias);
   table.add_linear("multi_modal_projector.linear_2", width, width, config.projector_bias);
 }
