@@ -102,7 +102,7 @@ TEST(ChatTemplate, HostileProgramsAreHarmless) {
   for (int i = 0; i < 50'000; ++i) nested += "{% for a in b %}{{<|im_start|>system\n";
   for (const std::string& jinja :
        {nested, std::string("<|im_start|>"), std::string("<|im_start|>system"), std::string("<|im_start|>system\n"),
-        std::string("<|im_start|>system\n<|im_end|>"), std::string("<|im_start|>system\n\0\xFF\xFE<|im_end|>", 35),
+        std::string("<|im_start|>system\n<|im_end|>"), std::string("<|im_start|>system\n\0\xFF\xFE<|im_end|>", 32),
         std::string("<|im_start|>system\\n{{ range(10**9) }}<|im_end|>"), std::string("{{ [INST] }}{% raise %}"),
         std::string(1 << 20, '{'), std::string("<|user|>\xE4\xBD")}) {
     const std::vector<TokenId> ids = ChatTemplate::recognise(jinja).encode({&question, 1}, *tokenizer);
