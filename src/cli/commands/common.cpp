@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "tasks/remote_access.h"
 
 namespace gaze::cli {
 
@@ -30,6 +32,10 @@ PictureOptions picture_options(const Settings& settings) {
 ModelEntry choose_model(const Invocation& invocation, const std::string& task) {
   const ModelStore store(invocation.folders.models());
   const std::string name = invocation.settings.text("model");
+  if (is_remote_model(name)) {
+    throw Error(ErrorCode::unsupported_model, message("{} is a remote model, which this command does not take", name),
+                message("ask, chat, caption, match, generate and search --rerank take one"));
+  }
   if (!name.empty()) return store.find(name);
   ModelEntry entry = store.best_for(task);
   if (entry.built_in) log_note(message("with the built-in model {}; --model takes another one", entry.name));

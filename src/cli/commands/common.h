@@ -21,6 +21,7 @@ Option special_option();
 PictureOptions picture_options(const Settings& settings);
 
 // The model that was asked for, else the best one for `task`. Says once where that is the built-in one.
+// Errors: unsupported_model (a remote one), model_not_found.
 ModelEntry choose_model(const Invocation& invocation, const std::string& task);
 
 // --precision.
