@@ -36,8 +36,9 @@ std::vector<std::string> telling(Database& database, std::span<const std::string
   const std::int64_t half = captions.next() ? captions.integer(0) / 2 : 0;
   std::vector<std::string> some;
   for (const std::string& word : words) {
+    const std::string expression = any_of({&word, 1});  // bound, not copied
     Query with_word(database, "SELECT count(*) FROM (SELECT 1 FROM caption_words WHERE caption_words MATCH ? LIMIT ?)",
-                    std::string_view(any_of({&word, 1})), half + 1);
+                    std::string_view(expression), half + 1);
     if (with_word.next() && with_word.integer(0) <= half) some.push_back(word);
   }
   return some.empty() ? std::vector<std::string>(words.begin(), words.end()) : some;
