@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -16,6 +19,8 @@
 #include "ops/elementwise.h"
 #include "tasks/doctor.h"
 #include "tasks/pictures.h"
+#include "tasks/vision_cache.h"
+#include "tasks/weights_identity.h"
 #include "text/stream_decoder.h"
 
 namespace gaze {
@@ -53,8 +58,8 @@ struct Shown {
 
 class LocalChat final : public VisualChat {
  public:
-  LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model)
-      : name_(std::move(name)), model_(std::move(model)) {}
+  LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model, std::optional<VisionCache> cache)
+      : name_(std::move(name)), model_(std::move(model)), cache_(std::move(cache)) {}
 
   const std::string& model() const override { return name_; }
 
@@ -178,13 +183,31 @@ class LocalChat final : public VisualChat {
     }
     const Bytes file = read_picture(input, cancel);
     cancel.check();
+    const ContentHash hash = content_hash(file);
     Shown shown{};
-    std::memcpy(&shown.content, content_hash(file).data(), sizeof(shown.content));
+    std::memcpy(&shown.content, hash.data(), sizeof(shown.content));
     const auto seen = std::ranges::find(shown_, shown.content, &Shown::content);
-    shown.picture = seen != shown_.end()
-                        ? seen->picture
-                        : model_->pictures()->encode(file, display(input), {.exif_rotation = options.exif_rotation});
+    if (seen != shown_.end()) {
+      shown.picture = seen->picture;
+      return shown;
+    }
+    // Kept as people see it: turned upright.
+    const bool keeps = cache_ && options.exif_rotation;
+    if (std::optional<EncodedPicture> kept = keeps ? cache_->find(hash, model_->config().hidden_size) : std::nullopt;
+        kept && fits(*kept)) {
+      shown.picture = *std::move(kept);
+      return shown;
+    }
+    shown.picture = model_->pictures()->encode(file, display(input), {.exif_rotation = options.exif_rotation});
+    if (keeps) cache_->store(hash, shown.picture);
     return shown;
+  }
+
+  // Whether what was kept can stand in a prompt: nothing on the disk is trusted.
+  bool fits(const EncodedPicture& kept) const {
+    const TokenId most = model_->config().vocab_size, token = picture_token();
+    const auto known = [&](TokenId id) { return id == token || (id >= 0 && id < most); };
+    return std::ranges::all_of(kept.ids, known) && std::ranges::count(kept.ids, token) == kept.vectors.size(0);
   }
 
   // The prompt with all that stands for its pictures; one that has it already, as some processors write it, stays.
@@ -255,6 +278,7 @@ class LocalChat final : public VisualChat {
 
   std::string name_;
   std::unique_ptr<const llama::ChatModel> model_;
+  std::optional<VisionCache> cache_;
   std::vector<ChatLine> lines_;
   std::vector<Shown> shown_;  // all pictures of the lines, in their order
   std::unique_ptr<llama::TextDecoder> decoder_;
@@ -274,17 +298,22 @@ std::int64_t bytes_of(const fs::path& path) {
 
 }  // namespace
 
-std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, Precision precision,
-                                            const fs::path& mmproj) {
-  const std::int64_t needed = bytes_of(path) + (mmproj.empty() ? 0 : bytes_of(mmproj)),
-                     present = examine_machine().memory_bytes;
-  if (needed > present) {
+std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
+  const std::int64_t needed = bytes_of(path) + (options.mmproj.empty() ? 0 : bytes_of(options.mmproj));
+  if (const std::int64_t present = examine_machine().memory_bytes; needed > present) {
     throw Error(ErrorCode::out_of_memory,
                 message("{}: the weights take {} MiB, and this process may use {} MiB of memory", display(path),
                         needed / MiB, present / MiB),
                 message("choose a smaller model, or a GGUF file with fewer bits a weight (Q4_0, Q4_K)"));
   }
-  return std::make_unique<LocalChat>(std::move(name), load_chat_model(path, precision, mmproj));
+  auto model = load_chat_model(path, options.precision, options.mmproj);
+  std::optional<VisionCache> cache;
+  if (model->pictures() && !options.vision_cache.empty()) {
+    const fs::path& eyes = options.mmproj.empty() ? path : options.mmproj;
+    cache.emplace(options.vision_cache,
+                  fmt::format("{} {}", weights_identity(eyes), static_cast<int>(options.precision)));
+  }
+  return std::make_unique<LocalChat>(std::move(name), std::move(model), std::move(cache));
 }
 
 bool is_local_chat(const fs::path& path) {

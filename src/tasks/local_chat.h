@@ -10,11 +10,16 @@
 
 namespace gaze {
 
-// `path`: a checkpoint folder or a .gguf file, with `mmproj` for its pictures (empty: none); `name`: as in `"model"` of
-// JSON.
+struct LocalChatOptions {
+  Precision precision = Precision::automatic;
+  std::filesystem::path mmproj;        // of a .gguf file: the one with its eyes; empty: none
+  std::filesystem::path vision_cache;  // where what it saw is kept; empty: nowhere
+};
+
+// `path`: a checkpoint folder or a .gguf file; `name`: as in `"model"` of JSON.
 // Errors: those of loading; out_of_memory where the weights are larger than this process' memory.
-std::unique_ptr<VisualChat> open_local_chat(const std::filesystem::path& path, std::string name, Precision precision,
-                                            const std::filesystem::path& mmproj = {});
+std::unique_ptr<VisualChat> open_local_chat(const std::filesystem::path& path, std::string name,
+                                            const LocalChatOptions& options = {});
 
 // Whether the checkpoint folder or file is a model that open_local_chat knows, by its config or its name.
 bool is_local_chat(const std::filesystem::path& path);

@@ -1,16 +1,20 @@
 // Conversations about pictures with models on this machine, from files to words.
 #include "tasks/local_chat.h"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/message.h"
 #include "models/testing.h"
+#include "tasks/vision_cache.h"
 
 namespace gaze {
 namespace {
@@ -22,7 +26,7 @@ class LocalChatTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override { set_language(Language::english); }
 
-  std::unique_ptr<VisualChat> open() const { return open_local_chat(folder_, "model", Precision::f32); }
+  std::unique_ptr<VisualChat> open() const { return open_local_chat(folder_, "model", {.precision = Precision::f32}); }
   std::string picture(int index) const {
     return golden("llava") / cases_.at("pictures")[static_cast<std::size_t>(index)].get<std::string>();
   }
@@ -80,6 +84,64 @@ TEST_P(LocalChatTest, AConversationGoesOnAboutItsPictures) {
   const VisualAnswer again = ask(*chat, {{picture(0)}, "What is this?"}, options);
   EXPECT_EQ(again.ids, first.ids);
   EXPECT_EQ(ask(*chat, {{}, "Is it a cat?"}, options).ids, second.ids);
+}
+
+// Another process, or another evening: the picture is not encoded again, and the words are the same.
+TEST_P(LocalChatTest, WhatWasSeenIsKept) {
+  std::string folder = (std::filesystem::temp_directory_path() / "gaze-vision-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto kept = std::filesystem::path(folder) / "vision";
+  const AnswerOptions options{.max_tokens = 6};
+  const auto answer = [&] {
+    const auto chat = open_local_chat(folder_, "model", {.precision = Precision::f32, .vision_cache = kept});
+    return ask(*chat, {{picture(0), picture(1)}, "What is this?"}, options).ids;
+  };
+  const auto files = [&] {
+    std::vector<std::filesystem::path> all;
+    for (const auto& entry : std::filesystem::directory_iterator(kept)) all.push_back(entry.path());
+    return all;
+  };
+  const auto first = answer();
+  ASSERT_EQ(files().size(), 2u);
+  EXPECT_EQ(answer(), first);
+
+  // Numbers that were changed on the disk are those that are used; a file that is not whole is made anew.
+  const std::string whole = read_text_file(files()[0], MiB);
+  std::string changed = whole;
+  for (std::size_t i = changed.size() / 2; i < changed.size(); ++i) changed[i] = '\0';
+  write_file_atomically(files()[0], changed);
+  EXPECT_NE(answer(), first);
+  for (const std::size_t length : {std::size_t{0}, std::size_t{5}, std::size_t{40}, whole.size() - 1}) {
+    write_file_atomically(files()[0], whole.substr(0, length));
+    EXPECT_EQ(answer(), first) << length;
+    EXPECT_EQ(read_text_file(files()[0], MiB), whole);
+  }
+  for (std::size_t bit = 0; bit < 8 * 64; bit += 7) {
+    changed = whole;
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+    write_file_atomically(files()[0], changed);
+    EXPECT_NO_THROW(answer());
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(VisionCache, TheOldestGoWhereThereAreTooMany) {
+  std::string folder = (std::filesystem::temp_directory_path() / "gaze-vision-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const VisionCache cache(folder, "model", 1000);
+  EncodedPicture seen{Tensor::zeros({2, 20}, DType::f32), {5, 5}};  // 32 + 8 + 160 bytes
+  std::vector<ContentHash> hashes(8);
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    hashes[i][0] = static_cast<std::byte>(i);
+    cache.store(hashes[i], seen);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(cache.find(hashes[0], 20)) << i;  // used, so that it stays
+  }
+  EXPECT_FALSE(cache.find(hashes[1], 20));
+  EXPECT_TRUE(cache.find(hashes[7], 20));
+  EXPECT_FALSE(cache.find(hashes[7], 21));
+  EXPECT_FALSE(VisionCache(folder, "another model", 1000).find(hashes[7], 20));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_P(LocalChatTest, StreamsTheWholeAnswer) {

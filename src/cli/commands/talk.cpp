@@ -10,6 +10,7 @@
 #include "cli/commands/common.h"
 #include "tasks/answer_question.h"
 #include "tasks/local_chat.h"
+#include "tasks/vision_cache.h"
 
 namespace gaze::cli {
 namespace {
@@ -83,9 +84,12 @@ AnswerOptions answer_options_of(const Settings& settings) {
 Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_answers) {
   const std::string mmproj = invocation.settings.text("mmproj");
   Talk talk;
+  const bool keeps = !invocation.settings.has("no-cache") || !invocation.settings.flag("no-cache");
+  LocalChatOptions options{.precision = precision_of(invocation), .mmproj = mmproj};
+  if (keeps) options.vision_cache = VisionCache::default_folder();
   std::error_code ignored;
   if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file
-    talk.chat = open_local_chat(name, to_valid_utf8(name), precision_of(invocation), mmproj);
+    talk.chat = open_local_chat(name, to_valid_utf8(name), options);
     return talk;
   }
   if (!mmproj.empty() && name == invocation.settings.text("model")) {  // of the one that --route names, nothing is said
@@ -100,7 +104,7 @@ Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_
   const ModelStore store(invocation.folders.models());
   const ModelEntry entry = name.empty() ? store.best_for("ask") : store.find(name);
   if (is_local_chat(entry.path)) {
-    talk.chat = open_local_chat(entry.path, entry.name, precision_of(invocation));
+    talk.chat = open_local_chat(entry.path, entry.name, options);
     return talk;
   }
   const bool able = std::find(entry.tasks.begin(), entry.tasks.end(), "ask") != entry.tasks.end();

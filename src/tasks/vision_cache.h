@@ -1,0 +1,40 @@
+// What models saw in pictures, kept on the disk: a picture is encoded once, whatever is asked about it and when.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/limits.h"
+#include "catalog/content_hash.h"
+#include "models/picture_encoder.h"
+
+namespace gaze {
+
+// A folder of files, one a picture and model; the ones unused for longest go where they are too many. Safe to share
+// between threads and processes: each file appears whole. Deleting the folder clears it.
+class VisionCache {
+ public:
+  // `identity`: changes whenever the model would see something else in the same picture.
+  VisionCache(std::filesystem::path folder, std::string identity, std::int64_t most_bytes = 2 * GiB)
+      : folder_(std::move(folder)), identity_(std::move(identity)), most_bytes_(most_bytes) {}
+
+  // $XDG_CACHE_HOME/gaze/vision.
+  static std::filesystem::path default_folder();
+
+  // Nothing where there is none, or one that is not whole. `width`: of a vector.
+  std::optional<EncodedPicture> find(const ContentHash& picture, std::int64_t width) const;
+  // Where it cannot be written (a full disk), nothing is kept.
+  void store(const ContentHash& picture, const EncodedPicture& seen) const;
+
+ private:
+  std::filesystem::path path_of(const ContentHash& picture) const;
+  void make_room() const;
+
+  std::filesystem::path folder_;
+  std::string identity_;
+  std::int64_t most_bytes_;
+};
+
+}  // namespace gaze
