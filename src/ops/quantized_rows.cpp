@@ -28,7 +28,9 @@ HWY_INLINE float QuantizeBlock(const In* x, std::int8_t* values, std::int32_t* s
   for (std::size_t half = 0; half < 2; ++half) {
     auto sum = hn::Zero(ints);
     for (std::size_t i = 16 * half; i < 16 * half + 16; i += lanes) {
-      const auto value = hn::NearestInt(hn::Mul(LoadFloats(d, x + i), hn::Set(d, inverse)));
+      const auto scaled = hn::Mul(LoadFloats(d, x + i), hn::Set(d, inverse));
+      // Only infinities and what is no number lie outside: forged weights make them, and sums must not overflow.
+      const auto value = hn::NearestInt(hn::Min(hn::Max(scaled, hn::Set(d, -127.0f)), hn::Set(d, 127.0f)));
       hn::StoreU(hn::DemoteTo(bytes, value), bytes, values + i);
       sum = hn::Add(sum, value);
       square = hn::Add(square, hn::Mul(value, value));
