@@ -59,6 +59,8 @@ LineEditor::~LineEditor() = default;
 std::optional<std::string> LineEditor::read() {
   std::string text;
   if (impl_) {
+    // libedit shows the prompt first: a Ctrl-C or Ctrl-D at once would be the terminal's, not the line's.
+    el_set(impl_->line, EL_PREP_TERM, 1);
     int count = 0;
     const char* typed = el_gets(impl_->line, &count);
     if (!typed || count <= 0) return {};
