@@ -1,0 +1,131 @@
+"""`gaze ask` and `gaze chat` with models on this machine, as people and programs run them."""
+import json
+import time
+import unittest
+
+from gaze import GOLDEN, GazeTest
+from scripted import spelt, write_model
+
+LLAVA, SMOLVLM = GOLDEN / "llava/plain", GOLDEN / "idefics3"
+WIDE, TALL = GOLDEN / "llava/wide.png", GOLDEN / "llava/tall.png"
+GREEDY = ("--precision", "f32", "--max-tokens", "12")
+
+
+def cases_of(model):
+    """(question, prompt, files, repetition penalty, the reference's ids)"""
+    told = json.loads((model / "cases.json").read_text())
+    for case in told["cases"]:
+        files = [GOLDEN / "llava" / told["pictures"][k] for k in case["pictures"]]
+        yield case["question"], case["prompt"], files, case["repetition_penalty"], case["ids"]
+
+
+class Ask(GazeTest):
+    def talkative(self, *chains, **more):
+        """A model that begins its chain after a question that ends in "a"."""
+        return write_model(self.folder / f"model{len(list(self.folder.iterdir()))}", chains, **more)
+
+    def test_words_are_the_references(self):
+        for model in (LLAVA, SMOLVLM):
+            for question, prompt, files, penalty, ids in list(cases_of(model))[:10]:
+                line = [*files, question or prompt, *([] if question else ["--raw-prompt"])]
+                result = self.document("ask", *line, "--model", model, *GREEDY, "--repetition-penalty", penalty)
+                self.assertEqual(result["ids"], ids, (model, prompt))
+
+    def test_fields(self):
+        result = self.document("ask", WIDE, TALL, "Is it a cat or a dog?", "--model", LLAVA, *GREEDY)
+        self.assertEqual(list(result), ["model", "answer", "ids", "finish_reason", "usage", "timings"])
+        self.assertEqual(result["model"], str(LLAVA))
+        self.assertEqual(result["finish_reason"], "length")
+        self.assertEqual(result["usage"]["image_tokens"], 2 * 9)
+        self.assertEqual(result["usage"]["completion_tokens"], 12)
+        self.assertEqual(set(result["usage"]), {"prompt_tokens", "completion_tokens", "image_tokens"})
+        self.assertEqual(list(result["timings"]), ["vision_ms", "prefill_ms", "decode_ms", "tokens_per_second"])
+        alone = self.document("ask", "What is this?", "--model", LLAVA, *GREEDY)
+        self.assertEqual((alone["usage"]["image_tokens"], alone["timings"]["vision_ms"]), (0, 0))
+        piped = self.document("ask", "-", "What is this?", "--model", LLAVA, *GREEDY, stdin=WIDE.read_bytes())
+        named = self.document("ask", WIDE, "What is this?", "--model", LLAVA, *GREEDY)
+        self.assertEqual(piped["ids"], named["ids"])
+
+    def test_characters_come_whole(self):
+        model = self.talkative(["a", *spelt("中文猫"), "e", *spelt("🐱"), "</s>"])
+        result = self.document("ask", "a", "--model", model)
+        self.assertEqual((result["answer"], result["finish_reason"]), ("中文猫e🐱", "stop"))
+        process = self.start("ask", "a", "--model", model)
+        came = b""
+        while piece := process.stdout.read1(64):
+            came += piece
+            came.decode()  # each piece ends where a character does
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+        self.assertEqual((process.wait(60), came.decode()), (0, "中文猫e🐱\n"))
+        cut = self.document("ask", "a", "--model", model, "--max-tokens", "4")
+        self.assertEqual((cut["answer"], cut["finish_reason"]), ("中\ufffd", "length"))
+
+    def test_a_prompt_that_is_too_long_is_refused_before_any_work(self):
+        for line, said in ((["cat " * 300], "the model reads at most 159"), ([*[WIDE] * 20, "a"], "the model reads at most 159")):
+            error = self.assert_error("usage", "ask", *line, "--model", LLAVA, status=2)
+            self.assertIn(said, error["message"])
+        long = self.document("ask", "a " * 60, "--model", LLAVA, "--max-tokens", "1000", "--precision", "f32")
+        self.assertEqual(long["usage"]["prompt_tokens"] + long["usage"]["completion_tokens"], 160)
+        self.assertEqual(long["finish_reason"], "length")
+
+    def test_what_makes_no_sense_is_wrong_usage(self):
+        for question in ("", "  \n\t"):
+            self.assert_error("usage", "ask", WIDE, question, "--model", LLAVA, status=2)
+            self.assert_error("usage", "ask", question, "--model", LLAVA, "--raw-prompt", status=2)
+        self.assert_error("usage", "ask", WIDE, "--model", LLAVA, status=2)
+        self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--raw-prompt", status=2)  # no place for it
+        self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--temperature", "-1", status=2)
+        self.assert_error("usage", "ask", WIDE, "a", "--model", GOLDEN / "llama/plain.gguf", status=2)  # reads text only
+        self.assert_error("not_found", "ask", self.folder / "no.jpg", "a", "--model", LLAVA)
+        self.assert_error("bad_image", "ask", LLAVA / "config.json", "a", "--model", LLAVA)
+
+    def test_ctrl_c_ends_an_answer_and_breaks_nothing(self):
+        endless = self.talkative(["a", *spelt("中文"), spelt("中")[0]], positions=200_000)
+        process = self.start("ask", "a", "--model", endless, "--max-tokens", "150000")
+        came = process.stdout.read1(64)
+        result = self.interrupted(process)
+        self.assertEqual(result.status, 130, result.err)
+        said = (came + result.out).decode()
+        self.assertTrue(said.endswith("\n") and ("中文" * len(said)).startswith(said[:-1]), said)
+        process = self.start("ask", "a", "--model", endless, "--max-tokens", "150000", "--json")
+        time.sleep(0.2)
+        result = self.interrupted(process)
+        self.assertEqual((result.status, result.json()["error"]["code"]), (130, "cancelled"))
+        again = self.document("ask", WIDE, "What is this?", "--model", LLAVA, *GREEDY)
+        self.assertEqual(again["usage"]["completion_tokens"], 12)
+
+    def test_sampling_repeats_with_its_seed(self):
+        def answer(seed):
+            return self.document("ask", WIDE, "What is this?", "--model", LLAVA, "--temperature", "1.5", "--seed", seed)["ids"]
+        self.assertEqual(answer(7), answer(7))
+        self.assertNotEqual(answer(7), answer(8))
+
+
+class Chat(GazeTest):
+    def test_a_talk_with_its_commands(self):
+        saved = self.folder / "talk.md"
+        lines = [f"/image {self.folder}/no.jpg", "What is this?", f"/image {TALL}", "And this?", f"/save {saved}", "/reset",
+                 "What is this?", "/nonsense", "/quit", "never asked"]
+        result = self.gaze("chat", WIDE, "--model", LLAVA, *GREEDY, stdin="\n".join(lines).encode())
+        self.assertEqual(result.status, 0, result.err)
+        first = self.gaze("ask", WIDE, "What is this?", "--model", LLAVA, *GREEDY).out
+        self.assertTrue(result.out.startswith(first), result.out)
+        alone = self.gaze("ask", "What is this?", "--model", LLAVA, *GREEDY).out
+        self.assertTrue(result.out.endswith(alone), result.out)  # all was forgotten, the pictures too
+        text = saved.read_text()
+        self.assertEqual(text.count("!["), 2)
+        self.assertIn("**And this?**", text)
+        said = result.err.decode()
+        self.assertIn("no such file", said)
+        self.assertIn("there are: /image FILE", said)
+
+    def test_one_bad_question_does_not_end_it(self):
+        result = self.gaze("chat", WIDE, "--model", LLAVA, *GREEDY, stdin=("cat " * 300 + "\nWhat is this?\n").encode())
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn("the model reads at most", result.err.decode())
+        self.assertEqual(result.out, self.gaze("ask", WIDE, "What is this?", "--model", LLAVA, *GREEDY).out)
+
+
+if __name__ == "__main__":
+    unittest.main()
