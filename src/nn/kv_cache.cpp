@@ -38,10 +38,10 @@ void KvCache::start(std::int64_t rows) {
   }
 }
 
-void KvCache::truncate(std::int64_t row, std::int64_t length) {
-  std::int32_t& now = lengths_[static_cast<std::size_t>(row)];
-  GAZE_CHECK(0 <= length && length <= now);
-  now = static_cast<std::int32_t>(length);
+void KvCache::rewind(std::int64_t length) {
+  GAZE_CHECK(0 <= length && length <= *std::ranges::max_element(lengths_));
+  lengths_.assign(1, static_cast<std::int32_t>(length));
+  slot_of_.assign(static_cast<std::size_t>(shape_.capacity), 0);  // a row alone lies in the first slot
 }
 
 void KvCache::extend(std::int64_t row, std::int64_t count) {

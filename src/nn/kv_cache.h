@@ -34,8 +34,9 @@ class KvCache {
 
   // Starts over with `rows` empty sequences. Errors: out_of_memory.
   void start(std::int64_t rows);
-  // Forgets what a row knows beyond its first `length` positions. Only before the first step().
-  void truncate(std::int64_t row, std::int64_t length);
+  // Back to the one row that it started with, and to that row's first `length` positions, which no branch has begun
+  // before.
+  void rewind(std::int64_t length);
 
   // A prompt, part by part: `count` positions more in one row; then, layer by layer, attention of those positions over
   // all of the row's. qkv: float32 [count, (heads + 2 · key_heads) · head_size], keys already rotated;

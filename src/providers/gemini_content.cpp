@@ -85,6 +85,7 @@ OrderedJson gemini_body(const ChatRequest& request, const FilePartJson& file_jso
   if (request.top_k) config["topK"] = *request.top_k;
   config["maxOutputTokens"] = request.max_tokens;
   if (request.seed) config["seed"] = *request.seed;
+  if (!request.stops.empty()) config["stopSequences"] = request.stops;
   if (request.schema) {
     config["responseMimeType"] = "application/json";
     config["responseJsonSchema"] = request.schema->schema;

@@ -78,6 +78,7 @@ void add_options(OrderedJson& body, const ChatRequest& request, const std::strin
   if (request.temperature) body["temperature"] = *request.temperature;
   if (request.top_p) body["top_p"] = *request.top_p;
   if (request.seed) body["seed"] = *request.seed;
+  if (!request.stops.empty()) body["stop"] = request.stops;
   if (official && (request.top_k || request.repetition_penalty)) {
     throw Error(ErrorCode::usage, message("this service knows no {}", request.top_k ? "top_k" : "repetition_penalty"),
                 message("leave the option out; temperature and top_p work"));

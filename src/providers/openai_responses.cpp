@@ -72,6 +72,7 @@ OrderedJson openai_responses_body(const ChatRequest& request, const std::string&
   const char* unknown = request.top_k                ? "top_k"
                         : request.repetition_penalty ? "repetition_penalty"
                         : request.seed               ? "seed"
+                        : !request.stops.empty()     ? "stop"
                                                      : nullptr;
   if (unknown) {
     throw Error(ErrorCode::usage, message("this service knows no {}", unknown),

@@ -70,6 +70,7 @@ struct ChatRequest {
   std::optional<double> temperature, top_p, repetition_penalty;
   std::optional<int> top_k;
   std::optional<std::int64_t> seed;
+  std::vector<std::string> stops;
   std::string detail;  // OpenAI: low, high, auto, original; empty: not sent
   std::vector<Tool> tools;
   std::optional<AnswerSchema> schema;

@@ -6,8 +6,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/message.h"
+#include "generate/choices.h"
 #include "generate/generate.h"
+#include "tasks/choices.h"
 #include "tasks/pictures.h"
+#include "text/stop_text.h"
 
 namespace gaze {
 namespace {
@@ -71,6 +74,12 @@ class AnswererChat final : public VisualChat {
       cancel.check();
       decoder = model_->decoder(pixels_, question);
     }
+    if (!options.choices.empty()) {
+      choose(*decoder, options.choices, config.eos_token_ids, cancel, answer);
+      answer.prompt_tokens = std::ssize(question);
+      if (on_text) on_text(answer.text);
+      return answer;
+    }
     if (!options.max_tokens) config.max_length = std::min(config.max_length, decoder->max_positions());
     double all_ms = 0;
     std::vector<std::vector<Generation>> generated;
@@ -83,9 +92,10 @@ class AnswererChat final : public VisualChat {
     answer.decode_ms = all_ms - answer.prefill_ms;
 
     const Generation& best = generated.front().front();
-    answer.text = model_->tokenizer().decode(best.ids);
+    StopText kept(options.stops);
+    answer.text = kept.push(model_->tokenizer().decode(best.ids)) + kept.finish();
     answer.ids.assign(best.ids.begin(), best.ids.end());
-    answer.finish_reason = best.finished ? "stop" : "length";
+    answer.finish_reason = best.finished || kept.stopped() ? "stop" : "length";
     answer.prompt_tokens = std::ssize(question);
     answer.completion_tokens = std::ssize(best.ids);
     if (on_text) on_text(answer.text);
@@ -110,6 +120,21 @@ class AnswererChat final : public VisualChat {
     config.seed = static_cast<std::uint64_t>(options.seed.value_or(0));
     validate(config);
     return config;
+  }
+
+  // The likeliest choice and its company. Reference: BLIP's answers by rank, which sums the same log-probabilities.
+  void choose(Decoder& decoder, const std::vector<std::string>& choices, std::span<const TokenId> ends,
+              const CancelToken& cancel, VisualAnswer& answer) const {
+    const std::vector<TokenId> start = model_->start_tokens();
+    std::vector<std::vector<TokenId>> ids;
+    for (const std::string& choice : choices) {
+      ids.push_back(model_->tokenizer().encode(choice, {.add_special_tokens = false}));
+      if (ids.back().empty() || std::ssize(start) + std::ssize(ids.back()) > decoder.max_positions()) {
+        refuse(message("the model has no tokens for the choice \"{}\"", choice));
+      }
+    }
+    const Timer timer(answer.prefill_ms);
+    rank(choices, ids, score_choices(decoder, start, ids, ends, &cancel), answer);
   }
 
   std::vector<TokenId> question_ids(const std::string& text, bool parse_special) const {

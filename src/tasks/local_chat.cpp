@@ -14,13 +14,16 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "catalog/content_hash.h"
+#include "generate/choices.h"
 #include "generate/generate.h"
 #include "models/chat_models.h"
 #include "ops/elementwise.h"
+#include "tasks/choices.h"
 #include "tasks/doctor.h"
 #include "tasks/pictures.h"
 #include "tasks/vision_cache.h"
 #include "tasks/weights_identity.h"
+#include "text/stop_text.h"
 #include "text/stream_decoder.h"
 
 namespace gaze {
@@ -81,6 +84,14 @@ class LocalChat final : public VisualChat {
         options.raw_prompt ? raw_prompt(turn.text) : model_->chat_template().encode(lines, tokenizer, picture_token()),
         shown);
     check_prompt(prompt);
+    answer.image_tokens = std::ranges::count(prompt, picture_token());
+    answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+    if (!options.choices.empty()) {
+      choose(prompt, options.choices, options.raw_prompt ? std::span<const ChatLine>() : lines, shown, cancel, answer);
+      if (on_text) on_text(answer.text);
+      remember(std::move(lines), answer.text, std::move(shown));
+      return answer;
+    }
     GenerationConfig config = config_for(*model_, options, prompt.size());
     const int most = model_->config().max_position_embeddings;
     config.max_length = std::min(config.max_length, most);
@@ -88,9 +99,8 @@ class LocalChat final : public VisualChat {
     decoder_->set_cancel(&cancel);
     show(shown);
 
-    answer.image_tokens = std::ranges::count(prompt, picture_token());
-    answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
     StreamDecoder text(tokenizer);
+    StopText kept(options.stops);
     const auto add = [&](const std::string& more) {
       answer.text += more;
       if (on_text && !more.empty()) on_text(more);
@@ -104,32 +114,28 @@ class LocalChat final : public VisualChat {
           first = Clock::now();
           answer.prefill_ms = milliseconds_since(start);
         }
-        add(text.push(token));
-        return true;
+        add(kept.push(text.push(token)));
+        return !kept.stopped();
       };
     }
-    const auto keep = [&] {
-      lines.push_back({ChatRole::assistant, answer.text});
-      lines_ = std::move(lines);
-      shown_ = std::move(shown);
-    };
     try {
       const std::vector<std::vector<TokenId>> prompts{prompt};
       const Generation result = generate(*decoder_, prompts, config, hooks)[0][0];
       if (config.num_beams > 1) {
-        for (const TokenId token : result.ids) add(text.push(token));
+        for (const TokenId token : result.ids) add(kept.push(text.push(token)));
       }
-      add(text.finish());
+      add(kept.push(text.finish()));
+      add(kept.finish());
       answer.ids.assign(result.ids.begin(), result.ids.end());
       answer.completion_tokens = static_cast<std::int64_t>(result.ids.size());
-      answer.finish_reason = result.finished ? "stop" : "length";
+      answer.finish_reason = result.finished || kept.stopped() ? "stop" : "length";
       if (first) answer.decode_ms = milliseconds_since(*first);
     } catch (const Error&) {
       decoder_.reset();
-      if (first) keep();
+      if (first) remember(std::move(lines), answer.text, std::move(shown));
       throw;
     }
-    keep();
+    remember(std::move(lines), answer.text, std::move(shown));
     return answer;
   }
 
@@ -173,6 +179,70 @@ class LocalChat final : public VisualChat {
       ids.push_back(picture_token());
       text.remove_prefix(mark + kMark.size());
     }
+  }
+
+  void remember(std::vector<ChatLine> lines, const std::string& said, std::vector<Shown> shown) {
+    lines.push_back({ChatRole::assistant, said});
+    lines_ = std::move(lines);
+    shown_ = std::move(shown);
+  }
+
+  // The likeliest choice, and how likely each is. `lines`: the conversation up to the question; none: the prompt is
+  // raw.
+  void choose(const std::vector<TokenId>& prompt, const std::vector<std::string>& choices,
+              std::span<const ChatLine> lines, std::span<const Shown> shown, const CancelToken& cancel,
+              VisualAnswer& answer) {
+    std::vector<std::vector<TokenId>> ids;
+    std::size_t longest = 0;
+    for (const std::string& choice : choices) {
+      ids.push_back(choice_ids(choice, lines));
+      longest = std::max(longest, ids.back().size());
+    }
+    const int most = model_->config().max_position_embeddings;
+    if (static_cast<int>(prompt.size() + longest) > most) {
+      throw Error(ErrorCode::usage,
+                  message("the prompt has {} tokens and the longest choice {}; the model reads at most {}",
+                          prompt.size(), longest, most),
+                  message("shorten the question, or begin a new conversation"));
+    }
+    std::vector<TokenId> ends = model_->generation_defaults().eos_token_ids;
+    std::erase_if(ends, [&](TokenId id) { return id < 0 || id >= model_->config().vocab_size; });
+    make_decoder(static_cast<int>(prompt.size() + longest));
+    decoder_->set_cancel(&cancel);
+    show(shown);
+
+    const Clock::time_point start = Clock::now();
+    std::vector<double> scores;
+    try {
+      scores = score_choices(*decoder_, prompt, ids, ends, &cancel);
+    } catch (const Error&) {
+      decoder_.reset();
+      throw;
+    }
+    answer.prefill_ms = milliseconds_since(start);
+    rank(choices, ids, scores, answer);
+  }
+
+  // A choice as it would stand in the conversation, without its end; where the form does not tell, the text alone.
+  std::vector<TokenId> choice_ids(const std::string& choice, std::span<const ChatLine> lines) const {
+    const Tokenizer& tokenizer = model_->tokenizer();
+    std::vector<TokenId> ids = tokenizer.encode(choice, {.add_special_tokens = false});
+    if (!lines.empty()) {
+      std::vector<ChatLine> answered(lines.begin(), lines.end());
+      const std::vector<TokenId> before = model_->chat_template().encode(answered, tokenizer, picture_token());
+      answered.push_back({ChatRole::assistant, choice});
+      const std::vector<TokenId> after = model_->chat_template().encode(answered, tokenizer, picture_token());
+      const std::vector<TokenId>& ends = model_->generation_defaults().eos_token_ids;
+      const bool goes_on = after.size() > before.size() && std::equal(before.begin(), before.end(), after.begin());
+      const auto from = after.begin() + (goes_on ? std::ssize(before) : 0);
+      const auto end = std::find_first_of(from, after.end(), ends.begin(), ends.end());
+      if (goes_on && end != after.end() && end != from) ids.assign(from, end);
+    }
+    const TokenId most = model_->config().vocab_size;
+    if (ids.empty() || std::ranges::any_of(ids, [&](TokenId id) { return id >= most; })) {
+      throw Error(ErrorCode::usage, message("the model has no tokens for the choice \"{}\"", choice));
+    }
+    return ids;
   }
 
   // A picture that was seen in this conversation is not looked at again.

@@ -2,8 +2,10 @@
 #include "tasks/local_chat.h"
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -65,6 +67,81 @@ TEST_P(LocalChatTest, AnswersAreTheReferencesForQuestionsAndForWholePrompts) {
     const auto chat = open();
     EXPECT_EQ(ask(*chat, turn, options).ids, ids) << turn.text;
   }
+}
+
+// The turn of a case, as cases.json tells it.
+class LocalAnswersTest : public LocalChatTest {
+ protected:
+  ChatTurn turn_of(std::size_t index) const {
+    const Json& told = cases_.at("cases")[index];
+    ChatTurn turn{{}, told.at("question")};
+    for (const Json& shown : told.at("pictures")) turn.inputs.push_back(picture(shown.get<int>()));
+    return turn;
+  }
+  const Json answers_ = read_json_file(folder_ / "answers.json");
+};
+INSTANTIATE_TEST_SUITE_P(Reference, LocalAnswersTest, ::testing::Values("llava/plain", "idefics3"),
+                         [](const auto& each) { return each.param == "idefics3" ? "idefics3" : "llava"; });
+
+TEST_P(LocalAnswersTest, ChoicesAreAsLikelyAsTheReferenceSays) {
+  const auto chat = open();
+  for (const Json& each : answers_.at("choices")) {
+    AnswerOptions options{.choices = each.at("texts").get<std::vector<std::string>>()};
+    chat->reset();
+    for (int again = 0; again < 2; ++again) {  // the second time after a question and its branches
+      if (again == 1) chat->reset(), ask(*chat, turn_of(0), {.max_tokens = 3}), chat->reset();
+      const VisualAnswer answer = ask(*chat, turn_of(each.at("case")), options);
+      double sum = 0, largest = 0;
+      std::vector<double> expected = each.at("log_probabilities").get<std::vector<double>>(), shares;
+      for (const double score : expected) shares.push_back(std::exp(score - *std::ranges::max_element(expected)));
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(answer.choices[i].text, options.choices[i]);
+        EXPECT_NEAR(answer.choices[i].log_probability, expected[i], 1e-3);
+        EXPECT_NEAR(answer.choices[i].probability, shares[i] / std::accumulate(shares.begin(), shares.end(), 0.0),
+                    1e-3);
+        sum += answer.choices[i].probability;
+        largest = std::max(largest, answer.choices[i].probability);
+      }
+      EXPECT_NEAR(sum, 1, 1e-9);
+      const auto said = std::ranges::find(answer.choices, answer.text, &ScoredChoice::text);
+      ASSERT_NE(said, answer.choices.end());
+      EXPECT_EQ(said->probability, largest);
+    }
+  }
+}
+
+TEST_P(LocalAnswersTest, ManyChoicesAreFollowedInGroupsAndTheTalkGoesOn) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 100; ++i) many.push_back("a dog " + std::to_string(i));
+  const auto chat = open();
+  const VisualAnswer all = ask(*chat, turn_of(0), {.choices = many});
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{10}, std::size_t{99}}) {
+    chat->reset();
+    const VisualAnswer few = ask(*chat, turn_of(0), {.choices = {many[i], "yes"}});
+    EXPECT_NEAR(few.choices[0].log_probability, all.choices[i].log_probability, 1e-4) << i;
+  }
+  // The question after branches is answered as if the likeliest had been said.
+  const auto other = open();
+  ask(*other, turn_of(0), {.choices = {all.text, many[all.text == many[0] ? 1 : 0]}});
+  chat->reset();
+  ask(*chat, turn_of(0), {.choices = many});
+  const ChatTurn next{{}, "Is it a cat?"};
+  EXPECT_EQ(ask(*chat, next, {.max_tokens = 6}).ids, ask(*other, next, {.max_tokens = 6}).ids);
+}
+
+TEST_P(LocalChatTest, AStopEndsTheAnswerBeforeItself) {
+  const VisualAnswer whole = ask(*open(), {{picture(0)}, "What is this?"}, {.max_tokens = 12});
+  if (whole.text.size() < 6) return;
+  std::size_t from = whole.text.size() / 2;
+  while ((whole.text[from] & 0xC0) == 0x80) ++from;  // where a character begins
+  const std::string stop = whole.text.substr(from, 5);
+  std::string streamed;
+  const VisualAnswer answer = open()->ask({{picture(0)}, "What is this?"}, {.max_tokens = 12, .stops = {"zzz", stop}},
+                                          cancel_, [&](std::string_view text) { streamed += text; });
+  EXPECT_EQ(answer.text, whole.text.substr(0, whole.text.find(stop)));
+  EXPECT_EQ(streamed, answer.text);
+  EXPECT_EQ(answer.finish_reason, "stop");
+  EXPECT_LE(answer.ids.size(), whole.ids.size());
 }
 
 TEST_P(LocalChatTest, AConversationGoesOnAboutItsPictures) {

@@ -1,6 +1,8 @@
 #include "tasks/remote_chat.h"
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 #include <mutex>
 #include <system_error>
 
@@ -118,16 +120,26 @@ class RemoteChat : public VisualChat {
       came += text;
       on_text(text);
     };
+    const bool streams = on_text && options.choices.empty();
     ChatAnswer answer;
     try {
-      answer = send_with_care(model_, request, care_, cancel, on_text ? watched : TextSink());
+      answer = send_with_care(model_, request, care_, cancel, streams ? watched : TextSink());
     } catch (const Error&) {
       if (!came.empty()) remember(request.messages.back(), came);
       throw;
     }
+    VisualAnswer result;
+    if (!options.choices.empty()) {
+      answer.text = chosen(options.choices, answer.text);
+      constexpr double kUntold = std::numeric_limits<double>::quiet_NaN();
+      for (const std::string& each : options.choices) result.choices.push_back({each, kUntold, kUntold});
+      log_note(message("{} does not say how sure it is", model()));
+      if (on_text) on_text(answer.text);
+    }
     remember(request.messages.back(), answer.text);
     const Clock::time_point end = Clock::now();
-    VisualAnswer result{.text = std::move(answer.text), .finish_reason = std::move(answer.finish_reason)};
+    result.text = std::move(answer.text);
+    result.finish_reason = std::move(answer.finish_reason);
     result.prompt_tokens = answer.usage.prompt_tokens;
     result.completion_tokens = answer.usage.completion_tokens;
     result.vision_ms = milliseconds(start, sent);
@@ -139,6 +151,15 @@ class RemoteChat : public VisualChat {
   void reset() override { said_.clear(); }
 
  private:
+  // The choice in {"answer": …}, or alone as servers answer that know no schemas.
+  std::string chosen(const std::vector<std::string>& choices, const std::string& text) const {
+    const Json json = Json::parse(text, nullptr, false);
+    const bool framed = json.is_object() && json.contains("answer") && json["answer"].is_string();
+    std::string answer = framed ? json["answer"].get<std::string>() : text;
+    if (std::ranges::find(choices, answer) != choices.end()) return answer;
+    throw Error(ErrorCode::invalid_json, message("{} answered \"{}\", which is none of the choices", model(), answer));
+  }
+
   void remember(const ChatMessage& question, const std::string& answer) {
     said_.push_back(question);
     said_.push_back({Role::assistant, {TextPart{answer}}});
@@ -154,9 +175,18 @@ class RemoteChat : public VisualChat {
 ChatMessage make_message(const RemoteModel& model, const ChatTurn& turn, const std::string& detail,
                          const CancelToken& cancel) {
   ChatMessage message;
-  message.parts.push_back(TextPart{turn.text});
+  message.parts.emplace_back(TextPart{turn.text});
   for (const std::string& input : turn.inputs) message.parts.push_back(make_part(model, input, detail, cancel));
   return message;
+}
+
+// {"answer": one of them}
+OrderedJson schema_of(const std::vector<std::string>& choices) {
+  OrderedJson schema{{"type", "object"}};
+  schema["properties"]["answer"] = {{"type", "string"}, {"enum", choices}};
+  schema["required"] = OrderedJson::array({"answer"});
+  schema["additionalProperties"] = false;
+  return schema;
 }
 
 ChatRequest make_request(const AnswerOptions& options) {
@@ -176,7 +206,9 @@ ChatRequest make_request(const AnswerOptions& options) {
   request.seed = options.seed;
   request.repetition_penalty = options.repetition_penalty;
   request.detail = options.detail;
+  request.stops = options.stops;
   if (options.schema) request.schema = AnswerSchema{"answer", *options.schema};
+  if (!options.choices.empty()) request.schema = AnswerSchema{"answer", schema_of(options.choices)};
   return request;
 }
 

@@ -29,6 +29,14 @@ struct AnswerOptions {
   bool exif_rotation = true;          // of local models; pictures that leave the machine are always upright
   std::string detail;                 // of remote models: how closely the picture is looked at
   std::optional<OrderedJson> schema;  // the answer is JSON of this schema
+  std::vector<std::string> stops;     // the answer ends before the first of these texts
+  std::vector<std::string> choices;   // the answer is one of these, none of them empty; none: any
+};
+
+struct ScoredChoice {
+  std::string text;
+  double probability = 0;      // if the answer is one of the choices; NaN where a service does not tell
+  double log_probability = 0;  // of saying just this, in nats; NaN likewise
 };
 
 struct VisualAnswer {
@@ -37,6 +45,7 @@ struct VisualAnswer {
   std::string finish_reason;      // "stop", "length"; of services also "content_filter", "tool_calls"
   std::int64_t prompt_tokens = 0, completion_tokens = 0, image_tokens = 0;
   double vision_ms = 0, prefill_ms = 0, decode_ms = 0;
+  std::vector<ScoredChoice> choices{};  // in the order given; the text is the likeliest of them
 };
 
 // Receives new text as it comes: whole UTF-8 characters.

@@ -1,5 +1,6 @@
 """`gaze ask` and `gaze chat` with models on this machine, as people and programs run them."""
 import json
+import math
 import time
 import unittest
 
@@ -60,6 +61,52 @@ class Ask(GazeTest):
         self.assertEqual((process.wait(60), came.decode()), (0, "中文猫e🐱\n"))
         cut = self.document("ask", "a", "--model", model, "--max-tokens", "4")
         self.assertEqual((cut["answer"], cut["finish_reason"]), ("中\ufffd", "length"))
+
+    def test_stops(self):
+        model = self.talkative(["a", *spelt("中文猫"), "e", "t", *spelt("🐱"), "</s>"])
+        for stops, answer, ids in ((["猫"], "中文", 9), (["文猫e"], "中", 10), (["no", "et"], "中文猫", 11), (["x"], "中文猫et🐱", 16),
+                                   (["中"], "", 3)):
+            line = ["ask", "a", "--model", model, *(word for stop in stops for word in ("--stop", stop))]
+            result = self.document(*line)
+            self.assertEqual((result["answer"], result["finish_reason"], len(result["ids"])), (answer, "stop", ids))
+            self.assertEqual(self.gaze(*line).out.decode().rstrip("\n"), answer)
+        self.assert_error("usage", "ask", "a", "--model", model, "--stop", "", status=2)
+
+    def test_choices_and_how_sure_it_is(self):
+        # After the question: "in" with the logit 3, " A" with 2, all others 0. After each the end is likely.
+        end = {"</s>": 9.0}
+        model = self.talkative(["a", {"in": 3.0, "▁A": 2.0}], ["in", end], ["▁A", end])
+        result = self.document("ask", "a", "--model", model, "--choices", " A, in", "--precision", "f32")
+        self.assertEqual(list(result)[-1], "choices")
+        self.assertEqual([list(one) for one in result["choices"]], [["text", "probability", "log_probability"]] * 2)
+        self.assertEqual([one["text"] for one in result["choices"]], ["A", "in"])
+        self.assertEqual((result["answer"], result["finish_reason"]), ("in", "stop"))
+        self.assertAlmostEqual(sum(one["probability"] for one in result["choices"]), 1)
+
+    def test_choices_of_equal_length_differ_by_their_logits(self):
+        end = {"</s>": 9.0}
+        model = self.talkative(["a", {"e": 3.0, "u": 2.0}], ["e", end], ["u", end])
+        result = self.document("ask", "a", "--model", model, "--choices", "u,e", "--precision", "f32")
+        odds = result["choices"][1]["log_probability"] - result["choices"][0]["log_probability"]
+        self.assertAlmostEqual(odds, 1, places=4)
+        self.assertAlmostEqual(result["choices"][1]["probability"], 1 / (1 + math.exp(-1)), places=4)
+        whole = math.exp(3) + math.exp(2) + 362
+        end_of_it = math.exp(9) / (math.exp(9) + 363)
+        self.assertAlmostEqual(result["choices"][1]["log_probability"], math.log(math.exp(3) / whole * end_of_it), places=4)
+        shown = self.gaze("ask", "a", "--model", model, "--choices", "u,e", "--precision", "f32").out.decode().splitlines()
+        self.assertEqual([line.split()[0] for line in shown], ["e", "u"])  # people see the likeliest first
+        self.assertEqual(shown[0].split()[1], "0.7311")
+        file = self.folder / "choices.txt"
+        file.write_text("u\r\n\ne\n")
+        self.assertEqual(self.document("ask", "a", "--model", model, "--choices", file, "--precision", "f32")["choices"],
+                         result["choices"])
+
+    def test_choices_that_make_no_sense(self):
+        for choices in ("", "yes", "yes,yes", ",,", ",".join(map(str, range(1001)))):
+            self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--choices", choices, status=2)
+        for more in (["--beams", "2"], ["--temperature", "1"], ["--stop", "x"]):
+            self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--choices", "a,b", *more, status=2)
+        self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--choices", "a," + "cat " * 150, status=2)
 
     def test_a_prompt_that_is_too_long_is_refused_before_any_work(self):
         for line, said in ((["cat " * 300], "the model reads at most 159"), ([*[WIDE] * 20, "a"], "the model reads at most 159")):

@@ -93,6 +93,21 @@ TEST_F(AskProgramTest, SpeaksToGeminiAndToServersByAddressAlike) {
   }
 }
 
+TEST_F(AskProgramTest, OneOfAListOrUpToAStop) {
+  const GazeRun run = ask({"--choices", "猫,dog", "--json"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.json()["answer"], "dog");
+  EXPECT_EQ(run.json()["choices"][0]["text"], "猫");
+  EXPECT_TRUE(run.json()["choices"][0]["probability"].is_null());
+  EXPECT_THAT(run.err, HasSubstr("how sure"));
+  EXPECT_EQ(ask({"--choices", "猫,dog"}).out, "dog\n");
+  const Json sent = TestService::body_of(service_.requests().at(0))["response_format"]["json_schema"]["schema"];
+  EXPECT_EQ(sent["properties"]["answer"]["enum"], Json::array({"猫", "dog"}));
+
+  EXPECT_EQ(ask({"--stop", " and", "--stop", "zzz"}).out, "这张图片里有一只猫 🐱\n");
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0))["stop"], Json::array({" and", "zzz"}));
+}
+
 TEST_F(AskProgramTest, ADryRunShowsExactlyWhatIsSentAndSendsNothing) {
   std::ofstream(home_.path("schema.json")) << R"({"type":"object","properties":{"b":{},"a":{}}})";
   for (const std::vector<std::string>& options :

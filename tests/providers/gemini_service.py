@@ -53,6 +53,7 @@ GENERATE = {
         "topK": Opt(NUMBER),
         "maxOutputTokens": Opt(Range(int, 1, 10**6)),
         "seed": Opt(int),
+        "stopSequences": Opt([str]),
         "responseMimeType": Opt(OneOf("text/plain", "application/json")),
         "responseJsonSchema": Opt(dict),
         "responseModalities": Opt([OneOf("TEXT", "IMAGE")]),

@@ -48,6 +48,7 @@ CHAT = {
     "temperature": Opt(Range(NUMBER, 0, 2)),
     "top_p": Opt(Range(NUMBER, 0, 1)),
     "seed": Opt(int),
+    "stop": Opt(OneOf(str, [str])),
     "stream": Opt(bool),
     "stream_options": Opt({"include_usage": Opt(bool)}),
     "tools": Opt([{"type": "function", "function": {"name": str, "description": Opt(str), "parameters": Opt(dict)}}]),
@@ -114,6 +115,8 @@ def of_schema(body):
         return {"probabilities": [number / 10 for number in range(count)]}
     if "probability" in properties:
         return {"probability": len(body["messages"][-1]["content"][1]["image_url"]["url"]) % 97 / 97}
+    if "enum" in properties.get("answer", {}):
+        return {"answer": properties["answer"]["enum"][-1]}
     return {"animals": ["猫", "dog"]}
 
 
@@ -131,6 +134,8 @@ def chat(request, compatible):
     words = re.findall(r"\s*\S+", ANSWER)
     text = "".join(words[:limit])
     reason = "length" if limit < len(words) else "stop"
+    for stop in body.get("stop", []):
+        text = text.partition(stop)[0]
     message = {"role": "assistant", "content": text, "refusal": None}
     if "response_format" in body:
         message["content"] = text = json.dumps(of_schema(body), ensure_ascii=False)

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -8,6 +10,8 @@
 #include "cli/commands/common.h"
 #include "cli/commands/remote.h"
 #include "cli/commands/talk.h"
+#include "cli/shares.h"
+#include "cli/terminal.h"
 
 namespace gaze::cli {
 namespace {
@@ -37,7 +41,22 @@ OrderedJson json_of(const std::string& model, const VisualAnswer& answer) {
       {"prefill_ms", answer.prefill_ms},
       {"decode_ms", answer.decode_ms},
       {"tokens_per_second", seconds > 0 ? static_cast<double>(answer.completion_tokens) / seconds : 0}};
+  if (!answer.choices.empty()) document["choices"] = OrderedJson::array();
+  for (const ScoredChoice& each : answer.choices) {
+    document["choices"].push_back(
+        {{"text", each.text}, {"probability", each.probability}, {"log_probability", each.log_probability}});
+  }
   return document;
+}
+
+// People see the likeliest first; of a service that does not say how sure it is, its answer.
+void print_choices(Output& output, const VisualAnswer& answer) {
+  if (std::isnan(answer.choices.front().probability)) return output.line(printable(answer.text));
+  std::vector<ScoredChoice> sorted = answer.choices;
+  std::ranges::stable_sort(sorted, std::greater(), &ScoredChoice::log_probability);
+  std::vector<Share> shares;
+  for (const ScoredChoice& each : sorted) shares.push_back({each.text, each.probability});
+  print_shares(output, shares);
 }
 
 int dry_run(Invocation& invocation, const std::string& name, const ChatTurn& turn, const AnswerOptions& options) {
@@ -61,6 +80,9 @@ int answer_with(Invocation& invocation, const std::string& name, const ChatTurn&
   if (invocation.json()) {
     answer = talk.chat->ask(turn, options, invocation.cancel, {});
     invocation.output.document(json_of(talk.chat->model(), answer));
+  } else if (!options.choices.empty()) {
+    answer = talk.chat->ask(turn, options, invocation.cancel, {});
+    print_choices(invocation.output, answer);
   } else {
     StreamedText screen(invocation.output);
     answer = talk.chat->ask(turn, options, invocation.cancel, [&](std::string_view text) { screen.add(text); });
@@ -114,6 +136,8 @@ Command ask_command() {
        message("with your own server (vLLM, Ollama, LM Studio …), for a program")},
       {message("gaze ask photo.jpg \"What is this?\" --model openai:gpt-4o --dry-run"),
        message("only show what would be sent")},
+      {message("gaze ask photo.jpg \"Is there a dog? Answer yes or no.\" --choices yes,no"),
+       message("one of these words, and how sure the model is")},
       {message("gaze ask photo.jpg \"How many dogs?\" --route openai:gpt-4o"),
        message("by the installed model; only where it cannot answer, OpenAI is asked")}};
   command.least_arguments = 1;

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include "base/log.h"
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/commands/remote.h"
-#include "cli/terminal.h"
+#include "cli/shares.h"
 #include "tasks/remote_match.h"
 
 namespace gaze::cli {
@@ -22,17 +19,9 @@ void print(Output& output, const std::vector<std::string>& texts, const Matches&
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return result.matches[a].logit > result.matches[b].logit; });
-  constexpr std::size_t kBar = 24;
-  const auto columns = static_cast<std::size_t>(std::max(40, terminal_width(STDOUT_FILENO)));
-  std::size_t width = 0;
-  for (const std::string& text : texts) width = std::max(width, display_width(printable(text)));
-  width = std::min(width, columns - kBar - 10);
-  for (const std::size_t i : order) {
-    const double probability = result.matches[i].probability;
-    const std::string drawn = bar(probability, kBar);
-    output.line(fmt::format("{}  {:.4f}{}{}", padded(fitted(printable(texts[i]), width), width), probability,
-                            drawn.empty() ? "" : "  ", drawn));
-  }
+  std::vector<Share> shares;
+  for (const std::size_t i : order) shares.push_back({texts[i], result.matches[i].probability});
+  print_shares(output, shares);
 }
 
 int show(Invocation& invocation, const std::string& model, const std::filesystem::path& image,

@@ -9,6 +9,7 @@
 #include "base/message.h"
 #include "cli/commands/common.h"
 #include "tasks/answer_question.h"
+#include "tasks/choices.h"
 #include "tasks/local_chat.h"
 #include "tasks/vision_cache.h"
 
@@ -36,6 +37,16 @@ OrderedJson read_schema(const std::filesystem::path& path) {
   return OrderedJson::parse(read_text_file(path, limits().json_file_bytes));  // its fields in the order of the file
 }
 
+// The words of a choice are given: nothing of how words are found applies to them.
+void refuse_beside_choices(const Settings& settings) {
+  for (const char* name : {"json-schema", "stop", "beams", "min-length", "max-tokens", "temperature", "top-p", "top-k",
+                           "seed", "repetition-penalty"}) {
+    if (settings.given(name)) {
+      throw Error(ErrorCode::usage, message("--choices does not go with --{}", name), message("leave one of them out"));
+    }
+  }
+}
+
 [[noreturn]] void throw_no_model() {
   throw Error(ErrorCode::model_not_found, message("no model that answers questions is installed"),
               message("name a remote one (--model openai:gpt-4o with OPENAI_API_KEY, gemini:gemini-2.5-flash with "
@@ -45,6 +56,11 @@ OrderedJson read_schema(const std::filesystem::path& path) {
 }  // namespace
 
 std::vector<Option> answer_options() {
+  Option stop = text("stop", "TEXT", message("the answer ends before this text; may be given several times"));
+  stop.repeated = true;
+  Option choices = text("choices", "A,B,C|FILE",
+                        message("the answer is one of these (FILE: one a line), with the probability of each"));
+  choices.names_a_file = true;
   Option detail = choice("detail", {"auto", "low", "high", "original"},
                          message("how closely a remote model looks at pictures; low is cheap"), "");
   return {integer("max-tokens", "N", message("longest answer; remote models: 500 without it"), "", 1, kMostTokens),
@@ -57,6 +73,8 @@ std::vector<Option> answer_options() {
           real("repetition-penalty", "X", message("above 1: repeat less"), "", 0.01, 100),
           text("system", "TEXT", message("what the model should know or be before the first question")),
           flag("raw-prompt", message("the text is the whole prompt with the model's own tokens; local models")),
+          std::move(stop),
+          std::move(choices),
           std::move(detail),
           file("json-schema", "FILE", message("the answer is JSON of the schema in this file; remote models")),
           file("mmproj", "FILE", message("the GGUF file with the image part of a .gguf model")),
@@ -78,6 +96,12 @@ AnswerOptions answer_options_of(const Settings& settings) {
   options.exif_rotation = !settings.flag("no-exif-rotation");
   options.detail = settings.text("detail");
   if (settings.given("json-schema")) options.schema = read_schema(settings.text("json-schema"));
+  for (const std::string& stop : settings.texts("stop")) {
+    if (stop.empty()) throw Error(ErrorCode::usage, message("--stop needs a text"));
+    options.stops.push_back(to_valid_utf8(stop));
+  }
+  if (settings.given("choices")) options.choices = parse_choices(settings.text("choices"));
+  if (!options.choices.empty()) refuse_beside_choices(settings);
   return options;
 }
 

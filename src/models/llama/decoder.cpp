@@ -57,7 +57,7 @@ std::span<const float> TextDecoder::start(std::span<const std::vector<TokenId>> 
     reused_ = std::min<std::int64_t>(end - known_.begin(), static_cast<std::int64_t>(wanted.size()) - 1);
   }
   if (reused_ > 0) {
-    cache_.truncate(0, reused_);
+    cache_.rewind(reused_);
   } else {
     cache_.start(rows);
   }
@@ -78,11 +78,10 @@ std::span<const float> TextDecoder::start(std::span<const std::vector<TokenId>> 
 }
 
 std::span<const float> TextDecoder::step(std::span<const TokenId> tokens, std::span<const int> parents) {
+  const bool alone = cache_.rows() == 1 && cache_.length(0) == std::ssize(known_);
   cache_.step(parents);
-  if (known_.size() > 0 && tokens.size() == 1) {
-    known_.push_back({tokens[0], 0});
-  } else {
-    known_.clear();
+  if (alone && tokens.size() == 1) {
+    known_.push_back({tokens[0], 0});  // what comes after the first branch is not kept
   }
   Scratch::Frame frame;
   Tensor hidden = frame.tensor({static_cast<std::int64_t>(tokens.size()), model_.config().hidden_size}, DType::f32);

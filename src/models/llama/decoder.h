@@ -19,7 +19,7 @@ struct PictureVectors {
 };
 
 // Keeps what it has read: a prompt that begins as the sequence before (question, answer, next question) is read on from
-// where the two differ. For one thread at a time.
+// where the two differ, or where beams or choices parted. For one thread at a time.
 class TextDecoder final : public Decoder {
  public:
   // capacity: positions at most, prompt and new tokens. `model` outlives this.
@@ -54,7 +54,7 @@ class TextDecoder final : public Decoder {
   const CancelToken* cancel_ = nullptr;
   KvCache cache_;
   PictureVectors pictures_;
-  std::vector<Entry> known_;  // of the only row; empty where there are several
+  std::vector<Entry> known_;  // of the only row, up to where it branched; empty where there were several prompts
   std::int64_t reused_ = 0;
   std::vector<float> logits_;
 };
