@@ -35,13 +35,15 @@ Engine make_engine(const StackedWeights& weights, const MatmulOptions& options) 
 }  // namespace
 
 struct MatmulTrace::Product {
-  const void* weights;  // whose they are: products with the same weights are prepared once
+  const void* weights;
   std::int64_t rows, in, out;
   Precision precision;
+
+  auto key() const { return std::tuple(weights, in, out, precision); }
 };
 
 struct MatmulTrace::Limit {
-  std::map<const void*, OnednnMatmul> matmuls;
+  std::map<decltype(std::declval<Product>().key()), OnednnMatmul> matmuls;
   Tensor input, output;  // bytes, as many as the largest product needs
 };
 
@@ -59,10 +61,8 @@ class PackedMatmul::Implementation {
 
   void run(const Tensor& x, Tensor& y, bool add) const {
     with_engine([&](const auto& engine) {
-      if (trace) {
-        trace->products_.push_back(
-            {this, x.elements() / engine.in_features(), engine.in_features(), engine.out_features(), precision_});
-      }
+      MatmulTrace::note(this, x.elements() / engine.in_features(), engine.in_features(), engine.out_features(),
+                        precision_);
       engine.run(x, y, add);
     });
   }
@@ -123,6 +123,10 @@ MatmulTrace::MatmulTrace() {
   trace = this;
 }
 
+void MatmulTrace::note(const void* weights, std::int64_t rows, std::int64_t in, std::int64_t out, Precision precision) {
+  if (trace) trace->products_.push_back({weights, rows, in, out, precision});
+}
+
 MatmulTrace::~MatmulTrace() {
   if (trace == this) trace = nullptr;
 }
@@ -135,10 +139,10 @@ void MatmulTrace::run_alone() {
     for (const Product& product : products_) {
       in = std::max(in, product.rows * product.in);
       out = std::max(out, product.rows * product.out);
-      if (limit_->matmuls.contains(product.weights)) continue;
+      if (limit_->matmuls.contains(product.key())) continue;
       Tensor weight = Tensor::empty({product.out, product.in}, DType::f32);
       std::ranges::fill(weight.values<float>(), 0.01f);
-      limit_->matmuls.emplace(std::piecewise_construct, std::forward_as_tuple(product.weights),
+      limit_->matmuls.emplace(std::piecewise_construct, std::forward_as_tuple(product.key()),
                               std::forward_as_tuple(StackedWeights(weight, {}), MatmulOptions{product.precision}));
     }
     limit_->input = Tensor::empty({4 * in}, DType::u8);
@@ -146,7 +150,7 @@ void MatmulTrace::run_alone() {
     std::ranges::fill(limit_->input.values<std::uint8_t>(), 0x3C);  // 60 as a byte, 0.01 as a float
   }
   for (const Product& product : products_) {
-    limit_->matmuls.at(product.weights).run_alone(product.rows, limit_->input, limit_->output);
+    limit_->matmuls.at(product.key()).run_alone(product.rows, limit_->input, limit_->output);
   }
 }
 

@@ -55,7 +55,6 @@ class PackedMatmul {
   void run_add(const Tensor& x, Tensor& y) const;
 
  private:
-  friend class MatmulTrace;
   class Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
@@ -73,8 +72,11 @@ class MatmulTrace {
   // quantisation around it. The first call also makes ready, with weights of its own.
   void run_alone();
 
+  // A product that runs now; noted where this thread has a trace. `weights`: whose they are; products with the same
+  // weights are prepared once, those with nullptr one for each shape.
+  static void note(const void* weights, std::int64_t rows, std::int64_t in, std::int64_t out, Precision precision);
+
  private:
-  friend class PackedMatmul::Implementation;
   struct Product;
   struct Limit;
   std::vector<Product> products_;

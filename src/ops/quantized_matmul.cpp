@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "ops/isa.h"
+#include "ops/matmul.h"
 #include "ops/quantized_kernels.h"
 
 namespace gaze {
@@ -50,6 +51,7 @@ void QuantizedMatmul::multiply(const Tensor& x, bool add, Tensor& y) const {
   const std::int64_t rows = x.elements() / in_;
   GAZE_CHECK(x.size(-1) == in_ && y.dtype() == DType::f32 && y.elements() == rows * out_);
   if (rows == 0) return;
+  MatmulTrace::note(nullptr, rows, in_, out_, Precision::int8);
   Scratch::Frame frame;
   const QuantizedRows quantized = quantize_blocks(x, frame);
 

@@ -1,66 +1,23 @@
 // Many rows of activations with quantised weights: AVX-512 VNNI over a tile of unpacked weights.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in GCC 12's own header (GCC bug 105593)
-#include <algorithm>
 #include <cstring>
 
 #include <immintrin.h>
 
-#include "ops/quantized_kernels.h"
+#include "ops/quantized_tile.h"
 
 #define GAZE_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
 namespace gaze {
 namespace {
 
-constexpr std::int64_t kLanes = 16;  // rows of weights in a vector
-constexpr std::int64_t kVectors = kRowsPerTask / kLanes;
+constexpr std::int64_t kVectors = kRowsPerTask / kTileLanes;
 static_assert(kVectors == 2);
 constexpr int kRows = 6;  // of activations: 6 · 2 int32 sums, as many float ones, 2 of weights fit 32 registers
 
-// Weights of kRowsPerTask rows: for each four elements of a row, [vector][lane][4]; scales [part][lane of all],
-// minima [block][lane of all].
-struct Tile {
-  const std::uint8_t* values;
-  const float *scales, *minima;
-};
-
-GAZE_TARGET Tile unpack_tile(const QuantizedTask& task, const BlockTraits& traits, Scratch::Frame& frame) {
-  const std::int64_t parts = task.width / traits.part, blocks = task.width / 32, quads = task.width / 4;
-  Tensor values = frame.tensor({quads, kRowsPerTask, 4}, DType::u8);
-  Tensor scales = frame.tensor({parts, kRowsPerTask}, DType::f32),
-         minima = frame.tensor({blocks, kRowsPerTask}, DType::f32);
-  Tensor row = frame.tensor({task.width}, DType::u8);
-  Tensor row_scales = frame.tensor({parts}, DType::f32), row_minima = frame.tensor({blocks}, DType::f32);
-  auto* to = reinterpret_cast<std::uint32_t*>(values.data<std::uint8_t>());
-  const auto* from = reinterpret_cast<const std::uint32_t*>(row.data<std::uint8_t>());
-  const __m512i places = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                                            _mm512_set1_epi32(kRowsPerTask));
-  for (std::int64_t n = 0; n < kRowsPerTask; ++n) {
-    const bool present = n < task.count;  // the lanes of rows that are not there hold zeros
-    if (present) {
-      unpack_row(task.type, task.weights + n * task.row_bytes, task.width, row.data<std::uint8_t>(),
-                 row_scales.data<float>(), row_minima.data<float>());
-    } else {
-      std::memset(row.raw(), 0, row.bytes());
-      std::ranges::fill(row_scales.values<float>(), 0.0f);
-      std::ranges::fill(row_minima.values<float>(), 0.0f);
-    }
-    std::int64_t q = 0;
-    for (; q + kLanes <= quads; q += kLanes) {
-      _mm512_i32scatter_epi32(to + q * kRowsPerTask + n, places, _mm512_loadu_si512(from + q), 4);
-    }
-    for (; q < quads; ++q) to[q * kRowsPerTask + n] = from[q];
-    for (std::int64_t p = 0; p < parts; ++p) scales.data<float>()[p * kRowsPerTask + n] = row_scales.data<float>()[p];
-    for (std::int64_t b = 0; traits.minimum && b < blocks; ++b) {
-      minima.data<float>()[b * kRowsPerTask + n] = row_minima.data<float>()[b];
-    }
-  }
-  return {values.data<std::uint8_t>(), scales.data<float>(), minima.data<float>()};
-}
-
 // `Rows` rows of activations from `first` on. Part: elements that share a scale.
 template <int Rows, int Part, bool Minimum>
-GAZE_TARGET void multiply_rows(const QuantizedTask& task, const Tile& tile, std::int64_t first) {
+GAZE_TARGET void multiply_rows(const QuantizedTask& task, const QuantizedTile& tile, std::int64_t first) {
   const QuantizedRows& x = *task.x;
   const std::int8_t* values = x.values + first * x.stride;
   const float *x_scales = x.scales + first * x.padded, *weighted = x.weighted + first * x.padded;
@@ -89,13 +46,13 @@ GAZE_TARGET void multiply_rows(const QuantizedTask& task, const Tile& tile, std:
     }
     const std::int64_t block = p * Part / 32;
     for (int i = 0; i < kVectors; ++i) {
-      const __m512 scale = _mm512_load_ps(tile.scales + p * kRowsPerTask + i * kLanes);
+      const __m512 scale = _mm512_load_ps(tile.scales + p * kRowsPerTask + i * kTileLanes);
       for (int m = 0; m < Rows; ++m) {
         const __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x_scales[m * x.padded + block]));
         sums[m][i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[m][i]), both, sums[m][i]);
       }
       if constexpr (Minimum) {
-        const __m512 minimum = _mm512_load_ps(tile.minima + p * kRowsPerTask + i * kLanes);
+        const __m512 minimum = _mm512_load_ps(tile.minima + p * kRowsPerTask + i * kTileLanes);
         for (int m = 0; m < Rows; ++m) {
           sums[m][i] = _mm512_fnmadd_ps(minimum, _mm512_set1_ps(weighted[m * x.padded + p]), sums[m][i]);
         }
@@ -104,13 +61,13 @@ GAZE_TARGET void multiply_rows(const QuantizedTask& task, const Tile& tile, std:
   }
   for (int m = 0; m < Rows; ++m) {
     for (int i = 0; i < kVectors; ++i) {
-      _mm512_storeu_ps(task.out + (first + m) * task.out_stride + i * kLanes, sums[m][i]);
+      _mm512_storeu_ps(task.out + (first + m) * task.out_stride + i * kTileLanes, sums[m][i]);
     }
   }
 }
 
 template <int Part, bool Minimum>
-GAZE_TARGET void multiply_all(const QuantizedTask& task, const Tile& tile) {
+GAZE_TARGET void multiply_all(const QuantizedTask& task, const QuantizedTile& tile) {
   std::int64_t m = 0;
   for (; m + kRows <= task.x->rows; m += kRows) multiply_rows<kRows, Part, Minimum>(task, tile, m);
   for (; m + 2 <= task.x->rows; m += 2) multiply_rows<2, Part, Minimum>(task, tile, m);
@@ -122,7 +79,7 @@ GAZE_TARGET void multiply_all(const QuantizedTask& task, const Tile& tile) {
 void multiply_tile_avx512(const QuantizedTask& task) {
   Scratch::Frame frame;
   const BlockTraits traits = block_traits(task.type);
-  const Tile tile = unpack_tile(task, traits, frame);
+  const QuantizedTile tile = unpack_tile_avx512(task, frame);
   if (traits.part == 16) return multiply_all<16, false>(task, tile);
   if (traits.minimum) return multiply_all<32, true>(task, tile);
   multiply_all<32, false>(task, tile);

@@ -1,12 +1,15 @@
 #include "tasks/bench.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 
+#include "base/error.h"
 #include "base/limits.h"
+#include "base/message.h"
 #include "base/parallel.h"
 #include "generate/generate.h"
 #include "ops/matmul.h"
@@ -147,6 +150,35 @@ std::vector<BenchResult> bench(const DualEncoder& model, const BenchOptions& opt
   results.push_back({"preprocess", 1 / preprocess.front(), "images/s"});
   results.push_back({"memory_read", memory_read_bytes_per_second(options.seconds, cancel) / 1e9, "GB/s"});
   return results;
+}
+
+std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions& options, const CancelToken& cancel) {
+  const int positions = options.prompt_tokens + options.new_tokens;
+  if (positions > model.config().max_position_embeddings) {
+    throw Error(ErrorCode::usage, message("a length of {} tokens is more than the model's {} positions", positions,
+                                          model.config().max_position_embeddings));
+  }
+  const auto decoder = model.decoder(positions);
+  decoder->set_cancel(&cancel);
+  std::vector<std::vector<TokenId>> prompts(1);
+  TokenId next = 0;
+  // No prompt begins as the one before: nothing is known already.
+  const auto prefill = [&] {
+    prompts[0].clear();
+    for (int i = 0; i < options.prompt_tokens; ++i) prompts[0].push_back(next++ % model.config().vocab_size);
+    decoder->start(prompts);
+  };
+  const auto decode = [&] {
+    for (int i = 0; i < options.new_tokens; ++i) decoder->step(std::array{next++ % model.config().vocab_size}, std::array{0});
+  };
+  prefill();
+  MatmulTrace products;
+  prefill();
+  const auto medians = in_turns({[&] { products.run_alone(); }, prefill, decode}, options.seconds, cancel);
+  return {{"prefill", options.prompt_tokens / medians[1], "tokens/s"},
+          {"matmul_limit", options.prompt_tokens / medians[0], "tokens/s"},
+          {"decode", options.new_tokens / medians[2], "tokens/s"},
+          {"memory_read", memory_read_bytes_per_second(options.seconds, cancel) / 1e9, "GB/s"}};
 }
 
 }  // namespace gaze

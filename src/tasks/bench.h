@@ -7,6 +7,7 @@
 #include "base/cancel.h"
 #include "models/captioner.h"
 #include "models/dual_encoder.h"
+#include "models/llama/chat_model.h"
 
 namespace gaze {
 
@@ -14,10 +15,11 @@ struct BenchOptions {
   int batch = 8;
   double seconds = 5;  // for each thing measured
   int beams = 5;       // of captions
+  int prompt_tokens = 600, new_tokens = 32;  // of answers
 };
 
 struct BenchResult {
-  std::string what;  // cli.md: image_tower, text_tower, preprocess, caption, matmul_limit, memory_read
+  std::string what;  // cli.md: image_tower, text_tower, preprocess, caption, prefill, decode, matmul_limit, memory_read
   double value = 0;
   std::string unit;
 };
@@ -33,6 +35,10 @@ BenchResult bench_caption(const Captioner& model, const BenchOptions& options, c
 
 // The same for several pictures at once: seconds for all of them.
 double seconds_to_caption(const Captioner& model, int pictures, const BenchOptions& options, const CancelToken& cancel);
+
+// prefill with its matmul_limit, decode behind that prompt (one position at a time), memory_read. Tokens are any.
+// Errors: usage (more than the model has positions), cancelled.
+std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions& options, const CancelToken& cancel);
 
 // The first two rows alone.
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,
