@@ -20,9 +20,8 @@ int main(int count, char** arguments) {
     const auto model = load_chat_model(arguments[1], Precision::automatic);
     std::cout << "ready " << isa_name() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
-      const BenchOptions options{.seconds = std::stod(line),
-                                 .prompt_tokens = std::atoi(arguments[3]),
-                                 .new_tokens = std::atoi(arguments[4])};
+      const BenchOptions options{
+          .seconds = std::stod(line), .prompt_tokens = std::atoi(arguments[3]), .new_tokens = std::atoi(arguments[4])};
       for (const BenchResult& result : bench(*model, options, {})) std::cout << result.value << " ";
       std::cout << std::endl;
     }

@@ -19,7 +19,6 @@ using namespace block_layout;
 
 // Rows of weights at a time: they share what is loaded of the activations.
 constexpr int kRows = 4;
-constexpr std::int64_t kAhead = 1536;  // bytes before their use that weights are asked of memory
 
 // One row of activations, from one place on.
 struct Activations {
@@ -31,9 +30,14 @@ struct Activations {
 GAZE_INLINE __m512i load(const void* from) {
   return _mm512_loadu_si512(from);
 }
-// As a number: the address may lie behind the weights.
-GAZE_INLINE void prefetch(const std::byte* at) {
-  _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(at) + kAhead), _MM_HINT_T0);
+// Asks memory for what lies where `Bytes` bytes of the next rows do. Rows that are read side by side follow each other,
+// so each one's own continuation is on its way already. As a number: the address may lie behind the weights.
+template <std::int64_t Bytes>
+GAZE_INLINE void prefetch(const std::byte* at, std::int64_t ahead) {
+  const std::uintptr_t there = reinterpret_cast<std::uintptr_t>(at) + static_cast<std::uintptr_t>(ahead);
+  for (std::uintptr_t line = 0; line < Bytes; line += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(there + line), _MM_HINT_T0);
+  }
 }
 GAZE_INLINE __m512i nibbles() {
   return _mm512_set1_epi8(0xF);
@@ -97,7 +101,8 @@ struct Step {
   static constexpr bool kFive = std::is_same_v<Block, Q5_0> || std::is_same_v<Block, Q5_1>;
 
   template <int R>
-  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, const Activations& x, __m512* sums) {
+  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, std::int64_t ahead,
+                              const Activations& x, __m512* sums) {
     const __m512i first = load(x.values), second = load(x.values + 64), each = each_four();
     const __m512i low_x = _mm512_shuffle_i32x4(first, second, 0x88);
     const __m512i high_x = _mm512_shuffle_i32x4(first, second, 0xDD);
@@ -109,7 +114,7 @@ struct Step {
     constexpr int kLow = offsetof(Block, low);
     for (int r = 0; r < R; ++r) {
       const std::byte* block = weights + r * row_bytes;
-      prefetch(block);
+      prefetch<kBytes>(block, ahead);
       const __m512i bytes = four_blocks<sizeof(Block)>(block + kLow);
       __m512i low = _mm512_and_si512(bytes, nibbles());
       __m512i high = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibbles());
@@ -133,7 +138,8 @@ struct Step<Q8_0> {
   static constexpr std::int64_t kBytes = 4 * sizeof(Q8_0);
 
   template <int R>
-  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, const Activations& x, __m512* sums) {
+  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, std::int64_t ahead,
+                              const Activations& x, __m512* sums) {
     const __m512i each = each_eight();
     for (int half = 0; half < 2; ++half) {  // two blocks fill a vector
       const __m512i values = load(x.values + 64 * half);
@@ -143,7 +149,7 @@ struct Step<Q8_0> {
       const __m512i start = _mm512_maskz_permutexvar_epi32(kFirstOfEight, each, _mm512_castsi128_si512(starts));
       for (int r = 0; r < R; ++r) {
         const std::byte* block = weights + r * row_bytes + 2 * half * static_cast<std::int64_t>(sizeof(Q8_0));
-        prefetch(block);
+        prefetch<kBytes / 2>(block, ahead);
         const __m256i own = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 2));
         const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + sizeof(Q8_0) + 2));
         const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(own), next, 1);
@@ -179,7 +185,8 @@ struct PartsStep {
   static constexpr bool kFive = std::is_same_v<Block, Q5_K>;
 
   template <int R>
-  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, const Activations& x, __m512* sums) {
+  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, std::int64_t ahead,
+                              const Activations& x, __m512* sums) {
     const __m512i x0 = load(x.values), x1 = load(x.values + 64), x2 = load(x.values + 128), x3 = load(x.values + 192);
     // As the nibbles lie: parts 0 and 2 in the low ones of 64 bytes, 1 and 3 in the high ones.
     const __m512i xs[4] = {_mm512_shuffle_i64x2(x0, x1, 0x44), _mm512_shuffle_i64x2(x0, x1, 0xEE),
@@ -187,8 +194,7 @@ struct PartsStep {
     const __m256 scale_x = _mm256_loadu_ps(x.scales), weighted = _mm256_loadu_ps(x.weighted);
     for (int r = 0; r < R; ++r) {
       const std::byte* at = weights + r * row_bytes;
-      prefetch(at);
-      prefetch(at + 64);
+      prefetch<kBytes>(at, ahead);
       const auto* block = reinterpret_cast<const Block*>(at);
       const __m128i two = _mm_cvtsi32_si128([&] {
         std::int32_t both;
@@ -239,15 +245,14 @@ struct Step<Q6_K> {
   static constexpr std::int64_t kBytes = sizeof(Q6_K);
 
   template <int R>
-  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, const Activations& x, __m512* sums) {
+  GAZE_INLINE static void run(const std::byte* weights, std::int64_t row_bytes, std::int64_t ahead,
+                              const Activations& x, __m512* sums) {
     const __m512i each = each_four();
     const __m512i pairs = _mm512_srli_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 1);
     const __m512 scale_x = _mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(_mm256_loadu_ps(x.scales)));
     for (int r = 0; r < R; ++r) {
       const std::byte* at = weights + r * row_bytes;
-      prefetch(at);
-      prefetch(at + 64);
-      prefetch(at + 128);
+      prefetch<kBytes>(at, ahead);
       const auto* block = reinterpret_cast<const Q6_K*>(at);
       std::uint16_t half_bits;
       std::memcpy(&half_bits, &block->scale, sizeof(half_bits));
@@ -291,7 +296,7 @@ GAZE_TARGET void multiply_few(const QuantizedTask& task, std::int64_t first, con
          x.starts + S::kElements / part};
   };
   for (std::int64_t step = 0; step < steps; ++step) {
-    S::template run<R>(weights + step * S::kBytes, task.row_bytes, x, sums);
+    S::template run<R>(weights + step * S::kBytes, task.row_bytes, R * task.row_bytes, x, sums);
     advance();
   }
   // What is left of a row, less than a step, beside zeros; the activations have zeros there too.
@@ -301,7 +306,7 @@ GAZE_TARGET void multiply_few(const QuantizedTask& task, std::int64_t first, con
       std::memcpy(padded + r * S::kBytes, weights + r * task.row_bytes + steps * S::kBytes,
                   static_cast<std::size_t>(left));
     }
-    S::template run<R>(padded, S::kBytes, x, sums);
+    S::template run<R>(padded, S::kBytes, 0, x, sums);
   }
   for (int r = 0; r < R; ++r) out[first + r] = _mm512_reduce_add_ps(sums[r]);
 }

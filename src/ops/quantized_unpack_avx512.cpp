@@ -70,8 +70,8 @@ GAZE_INLINE void unpack_block(const Rows& rows, std::int64_t block) {
     fifth = fetch(rows, at + static_cast<std::int64_t>(offsetof(Block, high)));
     // Four bits as the fifth ones of four bytes.
     const __m512i four = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    spread = _mm512_slli_epi32(
-        _mm512_and_si512(_mm512_mullo_epi32(four, _mm512_set1_epi32(0x00204081)), every_byte(1)), 4);
+    spread =
+        _mm512_slli_epi32(_mm512_and_si512(_mm512_mullo_epi32(four, _mm512_set1_epi32(0x00204081)), every_byte(1)), 4);
   }
   for (int quad = 0; quad < 4; ++quad) {
     const __m512i bytes = fetch(rows, at + static_cast<std::int64_t>(offsetof(Block, low)) + 4 * quad);

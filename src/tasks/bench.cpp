@@ -12,6 +12,7 @@
 #include "base/message.h"
 #include "base/parallel.h"
 #include "generate/generate.h"
+#include "models/chat_models.h"
 #include "ops/matmul.h"
 
 namespace gaze {
@@ -169,9 +170,9 @@ std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions
     decoder->start(prompts);
   };
   const auto decode = [&] {
-    for (int i = 0; i < options.new_tokens; ++i) decoder->step(std::array{next++ % model.config().vocab_size}, std::array{0});
+    for (int i = 0; i < options.new_tokens; ++i)
+      decoder->step(std::array{next++ % model.config().vocab_size}, std::array{0});
   };
-  prefill();
   MatmulTrace products;
   prefill();
   const auto medians = in_turns({[&] { products.run_alone(); }, prefill, decode}, options.seconds, cancel);
@@ -179,6 +180,11 @@ std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions
           {"matmul_limit", options.prompt_tokens / medians[0], "tokens/s"},
           {"decode", options.new_tokens / medians[2], "tokens/s"},
           {"memory_read", memory_read_bytes_per_second(options.seconds, cancel) / 1e9, "GB/s"}};
+}
+
+std::vector<BenchResult> bench_chat_model(const std::filesystem::path& path, Precision precision,
+                                          const BenchOptions& options, const CancelToken& cancel) {
+  return bench(*load_chat_model(path, precision), options, cancel);
 }
 
 }  // namespace gaze

@@ -1,6 +1,7 @@
 // How fast a model runs here, beside what the machine allows (`gaze bench`).
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,8 @@ namespace gaze {
 
 struct BenchOptions {
   int batch = 8;
-  double seconds = 5;  // for each thing measured
-  int beams = 5;       // of captions
+  double seconds = 5;                        // for each thing measured
+  int beams = 5;                             // of captions
   int prompt_tokens = 600, new_tokens = 32;  // of answers
 };
 
@@ -39,6 +40,9 @@ double seconds_to_caption(const Captioner& model, int pictures, const BenchOptio
 // prefill with its matmul_limit, decode behind that prompt (one position at a time), memory_read. Tokens are any.
 // Errors: usage (more than the model has positions), cancelled.
 std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions& options, const CancelToken& cancel);
+// The same of a checkpoint folder or .gguf file. Errors: also load_chat_model's.
+std::vector<BenchResult> bench_chat_model(const std::filesystem::path& path, Precision precision,
+                                          const BenchOptions& options, const CancelToken& cancel);
 
 // The first two rows alone.
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,

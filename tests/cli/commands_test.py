@@ -167,6 +167,16 @@ class Commands(GazeTest):
                           ("matmul_limit", "texts/s"), ("preprocess", "images/s"), ("memory_read", "GB/s")])
         self.assertTrue(all(one["value"] > 0 for one in result["results"]))
 
+    def test_bench_of_a_language_model(self):
+        for model in (GOLDEN / "llama/plain.gguf", GOLDEN / "llava/full"):
+            result = self.document("bench", model, "--seconds", "0", "--prompt-tokens", "9", "--new-tokens", "3")
+            self.assertEqual((result["model"], result["precision"]), (str(model), "int8"))
+            self.assertEqual([(one["what"], one["unit"]) for one in result["results"]],
+                             [("prefill", "tokens/s"), ("matmul_limit", "tokens/s"), ("decode", "tokens/s"),
+                              ("memory_read", "GB/s")])
+            self.assertTrue(all(one["value"] > 0 for one in result["results"]))
+        self.assert_error("usage", "bench", GOLDEN / "llama/plain.gguf", "--prompt-tokens", "100000", status=2)
+
     def test_doctor(self):
         shutil.copytree(CLIP, self.home / "models/tiny-clip")
         result = self.document("doctor")

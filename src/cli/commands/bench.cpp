@@ -10,7 +10,6 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/terminal.h"
-#include "models/chat_models.h"
 #include "tasks/doctor.h"
 #include "tasks/local_chat.h"
 
@@ -49,10 +48,9 @@ struct Measured {
 Measured run_all(const Invocation& invocation, const ModelEntry& entry, const BenchOptions& options) {
   if (is_local_chat(entry.path)) {
     const Precision precision = precision_of(invocation);
-    const auto model = load_chat_model(entry.path, precision);
     // Weights stay in the bits they have or become Q8_0; what they are multiplied with is int8.
     const Precision used = precision == Precision::automatic ? Precision::int8 : precision;
-    return {bench(*model, options, invocation.cancel), std::string(to_string(used))};
+    return {bench_chat_model(entry.path, precision, options, invocation.cancel), std::string(to_string(used))};
   }
   const bool captions = std::find(entry.tasks.begin(), entry.tasks.end(), "caption") != entry.tasks.end();
   const bool embeds = std::find(entry.tasks.begin(), entry.tasks.end(), "embed") != entry.tasks.end();

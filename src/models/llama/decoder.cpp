@@ -9,7 +9,7 @@ namespace gaze::llama {
 namespace {
 
 // Of a prompt at a time: enough for the products to run at full speed, little enough for their memory.
-constexpr std::int64_t kBlock = 512;
+constexpr std::int64_t kBlock = 768;
 
 }  // namespace
 
