@@ -75,6 +75,14 @@ void write_pixels(const ImageProcessor& processor, const Image& part, float* pix
 
 }  // namespace
 
+Region ImageProcessor::region(int width, int height) const {
+  const ResizePlan plan = plan_for(*this, width, height);
+  const Placement x = place(plan.width, output_width()), y = place(plan.height, output_height());
+  const double left = x.from - x.at, top = y.from - y.at;
+  return {left / plan.width, top / plan.height, (left + output_width()) / plan.width,
+          (top + output_height()) / plan.height};
+}
+
 void ImageProcessor::process(const Image& image, float* pixels) const {
   write_pixels(*this, resize(image, plan_for(*this, image.width, image.height)), pixels);
 }

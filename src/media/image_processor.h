@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/json.h"
+#include "media/heat_map.h"
 #include "media/image.h"
 #include "media/resize.h"
 #include "tensor/tensor.h"
@@ -27,6 +28,9 @@ struct ImageProcessor {
   // Height and width of what the tower receives.
   int output_height() const { return do_center_crop ? crop_height : resize_height; }
   int output_width() const { return do_center_crop ? crop_width : resize_width; }
+
+  // The part of a picture of this size that the tower receives; beyond the picture where it is padded.
+  Region region(int width, int height) const;
 
   // Resizes, crops, rescales and normalises into `pixels`: float32, 3 × height × width, channels first. Equal to the
   // reference's float32 numbers. Thread-safe.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "media/heat_map.h"
 #include "media/image.h"
 #include "tensor/tensor.h"
 #include "text/tokenizer.h"
@@ -28,6 +29,10 @@ class PictureEncoder {
   // A picture file; `name` is for messages. Errors: decode_image's.
   virtual EncodedPicture encode(std::span<const std::byte> file, const std::string& name,
                                 const DecodeOptions& options) const = 0;
+
+  // Which part of a picture of this size each of its vectors was made of; an empty region for one that stands for no
+  // part. Nothing where the model does not tell.
+  virtual std::vector<Region> places(const EncodedPicture& picture, int width, int height) const = 0;
 };
 
 }  // namespace gaze

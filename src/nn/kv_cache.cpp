@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
+#include "base/parallel.h"
 #include "ops/cached_attention.h"
 #include "ops/elementwise.h"
 
@@ -75,6 +77,35 @@ void KvCache::attend_part(int layer, std::int64_t row, const Tensor& qkv, Tensor
             {qkv.reshaped({1, count, qkv.size(-1)}), 0},
             {own.keys.reshaped({1, shape_.capacity, slots_ * width_}), row * width_},
             {own.values.reshaped({1, shape_.capacity, slots_ * width_}), row * width_}, filled, {}, result);
+}
+
+void KvCache::add_attention(int layer, const Tensor& qkv, Tensor& sums) const {
+  GAZE_CHECK(rows() == 1 && sums.size(1) == length(0));
+  const Layer& own = layers_[static_cast<std::size_t>(layer)];
+  const std::int64_t count = qkv.size(0), filled = length(0), size = shape_.head_size;
+  Tensor keys = Tensor::empty({filled, width_}, DType::f32);
+  for (std::int64_t p = 0; p < filled; ++p) {
+    const std::int64_t place = p * slots_ + slot_of_[index(0, p)];
+    Tensor to = keys.rows(p, p + 1);
+    convert(own.keys.reshaped({shape_.capacity * slots_, width_}).rows(place, place + 1), to);
+  }
+  const float scale = 1 / std::sqrt(static_cast<float>(size));
+  parallel_for(count, [&](std::int64_t i) {
+    const std::int64_t seen = filled - count + i + 1;
+    std::vector<float> weights(static_cast<std::size_t>(seen));
+    for (std::int64_t head = 0; head < shape_.heads; ++head) {
+      const float* query = qkv.data<float>() + i * qkv.size(1) + head * size;
+      const float* key = keys.data<float>() + head / (shape_.heads / shape_.key_heads) * size;
+      for (std::int64_t p = 0; p < seen; ++p) {
+        weights[static_cast<std::size_t>(p)] = scale * std::inner_product(query, query + size, key + p * width_, 0.0f);
+      }
+      const float most = *std::ranges::max_element(weights);
+      double sum = 0;
+      for (float& weight : weights) sum += weight = std::exp(weight - most);
+      float* out = sums.data<float>() + i * filled;
+      for (const float weight : weights) *out++ += static_cast<float>(weight / sum);
+    }
+  });
 }
 
 void KvCache::step(std::span<const int> parents) {

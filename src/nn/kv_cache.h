@@ -44,6 +44,10 @@ class KvCache {
   void extend(std::int64_t row, std::int64_t count);
   void attend_part(int layer, std::int64_t row, const Tensor& qkv, Tensor& out);
 
+  // How much the last positions of the only row look at each position: their attention of all heads is added to sums,
+  // float32 [count, length]. qkv: as attend_part's, of a part that was attended. For explanations: nothing is hurried.
+  void add_attention(int layer, const Tensor& qkv, Tensor& sums) const;
+
   // One position more a row: the new row i continues row parents[i]. Errors: out_of_memory (more rows than before).
   void step(std::span<const int> parents);
   // qkv: [rows, …], out: [rows, …] as above.

@@ -108,6 +108,7 @@ class AnswererChat final : public VisualChat {
   GenerationConfig generation_of(const AnswerOptions& options) const {
     if (!options.system.empty()) refuse(message("{} takes no system text", name_));
     if (!options.detail.empty()) refuse(message("{} looks at every picture in the same detail", name_));
+    if (!options.explain.empty()) refuse(message("{} cannot show where it looked", name_));
     if (options.schema) refuse(message("{} answers in plain words, not by a schema", name_));
     GenerationConfig config = model_->generation_defaults();
     config.max_length = static_cast<int>(model_->start_tokens().size()) + options.max_tokens.value_or(kMaxTokens);
@@ -134,7 +135,7 @@ class AnswererChat final : public VisualChat {
       }
     }
     const Timer timer(answer.prefill_ms);
-    rank(choices, ids, score_choices(decoder, start, ids, ends, &cancel), answer);
+    rank(choices, ids, score_choices(decoder, start, ids, ends, &cancel), ends, answer);
   }
 
   std::vector<TokenId> question_ids(const std::string& text, bool parse_special) const {

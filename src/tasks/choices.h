@@ -14,8 +14,8 @@ namespace gaze {
 // Errors: usage (fewer than two, more than a thousand, one that comes twice), limit_exceeded.
 std::vector<std::string> parse_choices(const std::string& list_or_file);
 
-// Makes the likeliest choice the answer; `scores` as score_choices gives them for `ids`.
+// Makes the likeliest choice the answer, with the first of the `ends`; `scores` as score_choices gives them for `ids`.
 void rank(const std::vector<std::string>& choices, const std::vector<std::vector<TokenId>>& ids,
-          const std::vector<double>& scores, VisualAnswer& answer);
+          const std::vector<double>& scores, std::span<const TokenId> ends, VisualAnswer& answer);
 
 }  // namespace gaze

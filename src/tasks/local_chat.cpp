@@ -20,6 +20,7 @@
 #include "ops/elementwise.h"
 #include "tasks/choices.h"
 #include "tasks/doctor.h"
+#include "tasks/explain.h"
 #include "tasks/pictures.h"
 #include "tasks/vision_cache.h"
 #include "tasks/weights_identity.h"
@@ -71,71 +72,46 @@ class LocalChat final : public VisualChat {
     refuse_unknown(turn, options);
     VisualAnswer answer;
     std::vector<Shown> shown = shown_;
+    std::vector<Bytes> files;
     const Clock::time_point looking = Clock::now();
-    for (const std::string& input : turn.inputs) shown.push_back(look_at(input, options, cancel));
+    for (const std::string& input : turn.inputs) {
+      files.push_back(read(input, cancel));
+      shown.push_back(look_at(files.back(), display(input), options));
+      if (options.explain.empty()) files.clear();
+    }
     if (!turn.inputs.empty()) answer.vision_ms = milliseconds_since(looking);
 
     std::vector<ChatLine> lines = lines_;
     if (lines.empty() && !options.system.empty()) lines.push_back({ChatRole::system, options.system});
     lines.push_back({ChatRole::user, turn.text, static_cast<int>(turn.inputs.size())});
-    const Tokenizer& tokenizer = model_->tokenizer();
     if (options.raw_prompt) shown.erase(shown.begin(), shown.end() - std::ssize(turn.inputs));
-    const std::vector<TokenId> prompt = with_pictures(
-        options.raw_prompt ? raw_prompt(turn.text) : model_->chat_template().encode(lines, tokenizer, picture_token()),
-        shown);
+    const std::vector<TokenId> prompt =
+        with_pictures(options.raw_prompt ? raw_prompt(turn.text)
+                                         : model_->chat_template().encode(lines, model_->tokenizer(), picture_token()),
+                      shown);
     check_prompt(prompt);
     answer.image_tokens = std::ranges::count(prompt, picture_token());
     answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
-    if (!options.choices.empty()) {
-      choose(prompt, options.choices, options.raw_prompt ? std::span<const ChatLine>() : lines, shown, cancel, answer);
-      if (on_text) on_text(answer.text);
-      remember(std::move(lines), answer.text, std::move(shown));
-      return answer;
-    }
-    GenerationConfig config = config_for(*model_, options, prompt.size());
-    const int most = model_->config().max_position_embeddings;
-    config.max_length = std::min(config.max_length, most);
-    make_decoder(config.max_length);
-    decoder_->set_cancel(&cancel);
-    show(shown);
-
-    StreamDecoder text(tokenizer);
-    StopText kept(options.stops);
-    const auto add = [&](const std::string& more) {
-      answer.text += more;
-      if (on_text && !more.empty()) on_text(more);
+    const auto remember = [&] {
+      lines.push_back({ChatRole::assistant, answer.text});
+      lines_ = std::move(lines);
+      shown_ = std::move(shown);
     };
-    const Clock::time_point start = Clock::now();
-    std::optional<Clock::time_point> first;
-    GenerateHooks hooks{.cancel = &cancel};
-    if (config.num_beams == 1) {
-      hooks.on_token = [&](std::size_t, TokenId token) {
-        if (!first) {
-          first = Clock::now();
-          answer.prefill_ms = milliseconds_since(start);
-        }
-        add(kept.push(text.push(token)));
-        return !kept.stopped();
-      };
-    }
     try {
-      const std::vector<std::vector<TokenId>> prompts{prompt};
-      const Generation result = generate(*decoder_, prompts, config, hooks)[0][0];
-      if (config.num_beams > 1) {
-        for (const TokenId token : result.ids) add(kept.push(text.push(token)));
+      if (options.choices.empty()) {
+        speak(prompt, shown, options, cancel, on_text, answer);
+      } else {
+        choose(prompt, options.choices, options.raw_prompt ? std::span<const ChatLine>() : lines, shown, cancel,
+               answer);
+        if (on_text) on_text(answer.text);
       }
-      add(kept.push(text.finish()));
-      add(kept.finish());
-      answer.ids.assign(result.ids.begin(), result.ids.end());
-      answer.completion_tokens = static_cast<std::int64_t>(result.ids.size());
-      answer.finish_reason = result.finished || kept.stopped() ? "stop" : "length";
-      if (first) answer.decode_ms = milliseconds_since(*first);
+      if (!options.explain.empty()) explain(prompt, files, turn, options, shown, answer);
     } catch (const Error&) {
       decoder_.reset();
-      if (first) remember(std::move(lines), answer.text, std::move(shown));
+      if (!answer.ids.empty()) remember();
       throw;
     }
-    remember(std::move(lines), answer.text, std::move(shown));
+    remember();
     return answer;
   }
 
@@ -150,6 +126,9 @@ class LocalChat final : public VisualChat {
     if (!turn.inputs.empty() && !model_->pictures()) {
       throw Error(ErrorCode::usage, message("{} reads text only, no pictures", name_),
                   message("leave the pictures out, or choose a model that looks at them"));
+    }
+    if (!options.explain.empty() && turn.inputs.empty()) {
+      throw Error(ErrorCode::usage, message("--explain shows on a picture where the answer looked, and there is none"));
     }
     if (options.schema) {
       throw Error(ErrorCode::usage, message("local models do not take --json-schema"),
@@ -181,10 +160,46 @@ class LocalChat final : public VisualChat {
     }
   }
 
-  void remember(std::vector<ChatLine> lines, const std::string& said, std::vector<Shown> shown) {
-    lines.push_back({ChatRole::assistant, said});
-    lines_ = std::move(lines);
-    shown_ = std::move(shown);
+  // Token by token.
+  void speak(const std::vector<TokenId>& prompt, std::span<const Shown> shown, const AnswerOptions& options,
+             const CancelToken& cancel, const AnswerSink& on_text, VisualAnswer& answer) {
+    GenerationConfig config = config_for(*model_, options, prompt.size());
+    config.max_length = std::min(config.max_length, model_->config().max_position_embeddings);
+    make_decoder(config.max_length);
+    decoder_->set_cancel(&cancel);
+    show(shown);
+
+    StreamDecoder text(model_->tokenizer());
+    StopText kept(options.stops);
+    const auto add = [&](const std::string& more) {
+      answer.text += more;
+      if (on_text && !more.empty()) on_text(more);
+    };
+    const Clock::time_point start = Clock::now();
+    std::optional<Clock::time_point> first;
+    GenerateHooks hooks{.cancel = &cancel};
+    if (config.num_beams == 1) {
+      hooks.on_token = [&](std::size_t, TokenId token) {
+        if (!first) {
+          first = Clock::now();
+          answer.prefill_ms = milliseconds_since(start);
+        }
+        answer.ids.push_back(token);
+        add(kept.push(text.push(token)));
+        return !kept.stopped();
+      };
+    }
+    const std::vector<std::vector<TokenId>> prompts{prompt};
+    const Generation result = generate(*decoder_, prompts, config, hooks)[0][0];
+    if (config.num_beams > 1) {
+      for (const TokenId token : result.ids) add(kept.push(text.push(token)));
+    }
+    add(kept.push(text.finish()));
+    add(kept.finish());
+    answer.ids.assign(result.ids.begin(), result.ids.end());
+    answer.completion_tokens = static_cast<std::int64_t>(result.ids.size());
+    answer.finish_reason = result.finished || kept.stopped() ? "stop" : "length";
+    if (first) answer.decode_ms = milliseconds_since(*first);
   }
 
   // The likeliest choice, and how likely each is. `lines`: the conversation up to the question; none: the prompt is
@@ -212,15 +227,44 @@ class LocalChat final : public VisualChat {
     show(shown);
 
     const Clock::time_point start = Clock::now();
-    std::vector<double> scores;
-    try {
-      scores = score_choices(*decoder_, prompt, ids, ends, &cancel);
-    } catch (const Error&) {
-      decoder_.reset();
-      throw;
-    }
+    rank(choices, ids, score_choices(*decoder_, prompt, ids, ends, &cancel), ends, answer);
     answer.prefill_ms = milliseconds_since(start);
-    rank(choices, ids, scores, answer);
+  }
+
+  // Reads prompt and answer once more and draws how much the words of the answer look at each part of the pictures: the
+  // attention of the positions they were found from, mean over tokens, heads and layers.
+  void explain(const std::vector<TokenId>& prompt, std::span<const Bytes> files, const ChatTurn& turn,
+               const AnswerOptions& options, std::span<const Shown> shown, VisualAnswer& answer) {
+    std::vector<TokenId> sequence = prompt;
+    for (std::size_t i = 0; i + 1 < answer.ids.size(); ++i) sequence.push_back(static_cast<TokenId>(answer.ids[i]));
+    decoder_->start(std::span(&sequence, 1));
+    const Tensor attention = decoder_->attention(std::ssize(prompt) - 1);
+    const std::int64_t rows = attention.size(0), length = attention.size(1);
+    std::vector<float> to_vectors;
+    for (std::int64_t p = 0; p < std::ssize(prompt); ++p) {
+      if (prompt[static_cast<std::size_t>(p)] != picture_token()) continue;
+      float sum = 0;
+      for (std::int64_t i = 0; i < rows; ++i) sum += attention.data<float>()[i * length + p];
+      to_vectors.push_back(sum / static_cast<float>(rows));
+    }
+    std::size_t next = 0;
+    const std::size_t before = shown.size() - files.size();
+    for (const Shown& each : shown.first(before)) next += static_cast<std::size_t>(each.picture.vectors.size(0));
+    answer.attention.assign(to_vectors.begin() + static_cast<std::ptrdiff_t>(next), to_vectors.end());
+
+    std::vector<LookedAt> looked;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      LookedAt one{decode_image(files[i], display(turn.inputs[i]), {.exif_rotation = options.exif_rotation}), {}};
+      const std::vector<Region> places =
+          model_->pictures()->places(shown[before + i].picture, one.picture.width, one.picture.height);
+      if (places.empty()) {
+        throw Error(ErrorCode::unsupported_model, message("{} does not tell which parts of a picture it saw", name_),
+                    message("leave --explain out"));
+      }
+      for (const Region& region : places) one.spots.push_back({region, to_vectors[next++]});
+      looked.push_back(std::move(one));
+    }
+    draw_explanation(options.explain, looked, answer.text);
   }
 
   // A choice as it would stand in the conversation, without its end; where the form does not tell, the text alone.
@@ -245,14 +289,18 @@ class LocalChat final : public VisualChat {
     return ids;
   }
 
-  // A picture that was seen in this conversation is not looked at again.
-  Shown look_at(const std::string& input, const AnswerOptions& options, const CancelToken& cancel) const {
+  static Bytes read(const std::string& input, const CancelToken& cancel) {
     if (input.starts_with("http://") || input.starts_with("https://")) {
       throw Error(ErrorCode::usage, message("{}: only remote models look at addresses", input),
                   message("download the picture first"));
     }
-    const Bytes file = read_picture(input, cancel);
+    Bytes file = read_picture(input, cancel);
     cancel.check();
+    return file;
+  }
+
+  // A picture that was seen in this conversation is not looked at again.
+  Shown look_at(std::span<const std::byte> file, const std::string& name, const AnswerOptions& options) const {
     const ContentHash hash = content_hash(file);
     Shown shown{};
     std::memcpy(&shown.content, hash.data(), sizeof(shown.content));
@@ -268,7 +316,7 @@ class LocalChat final : public VisualChat {
       shown.picture = *std::move(kept);
       return shown;
     }
-    shown.picture = model_->pictures()->encode(file, display(input), {.exif_rotation = options.exif_rotation});
+    shown.picture = model_->pictures()->encode(file, name, {.exif_rotation = options.exif_rotation});
     if (keeps) cache_->store(hash, shown.picture);
     return shown;
   }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "media/image.h"
 #include "models/testing.h"
 #include "tasks/vision_cache.h"
 
@@ -108,6 +109,29 @@ TEST_P(LocalAnswersTest, ChoicesAreAsLikelyAsTheReferenceSays) {
       EXPECT_EQ(said->probability, largest);
     }
   }
+}
+
+TEST_P(LocalAnswersTest, AnswersLookWhereTheReferenceLooks) {
+  std::string folder = (std::filesystem::temp_directory_path() / "gaze-explain-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto chat = open();
+  for (const Json& each : answers_.at("attention")) {
+    const ChatTurn turn = turn_of(each.at("case"));
+    const AnswerOptions options{.max_tokens = 12, .explain = std::filesystem::path(folder) / "looked.png"};
+    const VisualAnswer answer = ask(*chat, turn, options);
+    const auto expected = each.at("to_vectors").get<std::vector<float>>();
+    ASSERT_EQ(answer.attention.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(answer.attention[i], expected[i], 2e-6) << i;
+    EXPECT_GT(load_image(options.explain).width, 100);
+    std::filesystem::remove(options.explain);
+    // The talk goes on as if nothing had been explained.
+    const auto other = open();
+    ask(*other, turn, {.max_tokens = 12});
+    const ChatTurn next{{}, "a"};
+    EXPECT_EQ(ask(*chat, next, {.max_tokens = 6}).ids, ask(*other, next, {.max_tokens = 6}).ids);
+    chat->reset();
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_P(LocalAnswersTest, ManyChoicesAreFollowedInGroupsAndTheTalkGoesOn) {

@@ -190,9 +190,10 @@ OrderedJson schema_of(const std::vector<std::string>& choices) {
 }
 
 ChatRequest make_request(const AnswerOptions& options) {
-  for (const auto& [given, name] : {std::pair(options.beams.value_or(1) != 1, "--beams"),
-                                    std::pair(options.min_length.value_or(0) != 0, "--min-length"),
-                                    std::pair(options.raw_prompt, "--raw-prompt")}) {
+  for (const auto& [given, name] :
+       {std::pair(options.beams.value_or(1) != 1, "--beams"),
+        std::pair(options.min_length.value_or(0) != 0, "--min-length"), std::pair(options.raw_prompt, "--raw-prompt"),
+        std::pair(!options.explain.empty(), "--explain")}) {
     if (given) {
       throw Error(ErrorCode::usage, message("remote models know no {}", name), message("leave the option out"));
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct AnswerOptions {
   std::string detail;                 // of remote models: how closely the picture is looked at
   std::optional<OrderedJson> schema;  // the answer is JSON of this schema
   std::vector<std::string> stops;     // the answer ends before the first of these texts
+  std::filesystem::path explain;      // a PNG of where in the turn's pictures the answer looked; empty: none
   std::vector<std::string> choices;   // the answer is one of these, none of them empty; none: any
 };
 
@@ -45,6 +47,7 @@ struct VisualAnswer {
   std::string finish_reason;      // "stop", "length"; of services also "content_filter", "tool_calls"
   std::int64_t prompt_tokens = 0, completion_tokens = 0, image_tokens = 0;
   double vision_ms = 0, prefill_ms = 0, decode_ms = 0;
+  std::vector<float> attention{};       // explained: to each vector of the turn's pictures, see ask --explain
   std::vector<ScoredChoice> choices{};  // in the order given; the text is the likeliest of them
 };
 

@@ -96,7 +96,8 @@ int answer_with(Invocation& invocation, const std::string& name, const ChatTurn&
 
 int run_ask(Invocation& invocation) {
   const ChatTurn turn = turn_of(invocation.arguments);
-  const AnswerOptions options = answer_options_of(invocation.settings);
+  AnswerOptions options = answer_options_of(invocation.settings);
+  options.explain = invocation.settings.text("explain");
   const std::string model = invocation.settings.text("model"), route = route_of(invocation.settings);
   const bool piped = std::find(turn.inputs.begin(), turn.inputs.end(), "-") != turn.inputs.end();
   const bool routed = !route.empty() && !is_remote_model(model) && !piped;  // a pipe cannot be read twice
@@ -124,6 +125,8 @@ Command ask_command() {
       "prices.json has the price; --dry-run shows it whole and sends nothing. Answers are kept: the same question is "
       "not paid for twice.");
   command.options = answer_options();
+  command.options.push_back(
+      file("explain", "OUT.png", message("draw over the pictures which parts the answer looked at; local models")));
   command.options.push_back(route_option());
   command.options.push_back(dry_run_option());
   command.options.push_back(no_cache_option());
@@ -138,6 +141,8 @@ Command ask_command() {
        message("only show what would be sent")},
       {message("gaze ask photo.jpg \"Is there a dog? Answer yes or no.\" --choices yes,no"),
        message("one of these words, and how sure the model is")},
+      {message("gaze ask photo.jpg \"What is on the table?\" --explain looked.png"),
+       message("with a picture of where the answer looked: attention, a hint and no proof")},
       {message("gaze ask photo.jpg \"How many dogs?\" --route openai:gpt-4o"),
        message("by the installed model; only where it cannot answer, OpenAI is asked")}};
   command.least_arguments = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -119,6 +120,35 @@ EncodedPicture Idefics3Pictures::encode(std::span<const std::byte> file, const s
                 message("the tokenizer does not know {} as token {}", "<image>", config_.image_token));
   }
   return out;
+}
+
+std::vector<Region> Idefics3Pictures::places(const EncodedPicture& picture, int /*width*/, int /*height*/) const {
+  // The marks before the vectors say which tile they are of; tiles cover the picture evenly, whatever its size.
+  struct Tile {
+    int row = 0, column = 0;  // from 1; 0: the picture as a whole
+  };
+  std::vector<Tile> tiles;  // of each vector
+  Tile now, last{1, 1};
+  for (const TokenId id : picture.ids) {
+    if (id == config_.image_token) {
+      tiles.push_back(now);
+      continue;
+    }
+    const std::string mark = tokenizer_.token(id);
+    if (mark == "<global-img>") now = {};
+    if (Tile tile; std::sscanf(mark.c_str(), "<row_%d_col_%d>", &tile.row, &tile.column) == 2) last = now = tile;
+  }
+  const int side = config_.vision.side() / config_.scale_factor;
+  std::vector<Region> regions;
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    const bool whole = tiles[i].row == 0;
+    const double across = 1.0 / (whole ? 1 : last.column), down = 1.0 / (whole ? 1 : last.row);
+    const auto place = static_cast<int>(i) % config_.vectors();
+    const double left = (whole ? 0 : (tiles[i].column - 1) * across) + across * (place % side) / side;
+    const double top = (whole ? 0 : (tiles[i].row - 1) * down) + down * (place / side) / side;
+    regions.push_back({left, top, left + across / side, top + down / side});
+  }
+  return regions;
 }
 
 std::string canonical_name(std::string_view name) {

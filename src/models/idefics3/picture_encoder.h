@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "models/idefics3/config.h"
 #include "models/idefics3/tiles.h"
@@ -24,6 +25,7 @@ class Idefics3Pictures final : public PictureEncoder {
   TokenId picture_token() const override { return config_.image_token; }
   EncodedPicture encode(std::span<const std::byte> file, const std::string& name,
                         const DecodeOptions& options) const override;
+  std::vector<Region> places(const EncodedPicture& picture, int width, int height) const override;
 
   // pixels: float32 [tiles, 3, image_size, image_size]. Returns float32 [tiles, vectors, hidden_size].
   Tensor vectors(const Tensor& pixels) const;

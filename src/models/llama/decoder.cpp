@@ -19,7 +19,7 @@ TextDecoder::TextDecoder(const TextModel& model, std::int64_t capacity)
 // The prompt from position `first` on; `vectors`: how many picture vectors stand before it, counted on;
 // last: [1, hidden_size] of the last position.
 void TextDecoder::read(std::int64_t row, std::span<const TokenId> prompt, std::int64_t first, std::int64_t& vectors,
-                       Tensor& last) {
+                       Tensor& last, const Attended& attended) {
   const auto length = static_cast<std::int64_t>(prompt.size()), width = std::int64_t{model_.config().hidden_size};
   for (std::int64_t begin = first; begin < length; begin += kBlock) {
     if (cancel_) cancel_->check();
@@ -40,7 +40,11 @@ void TextDecoder::read(std::int64_t row, std::span<const TokenId> prompt, std::i
       convert(pictures_.vectors.rows(vectors, vectors + 1), to);
       ++vectors;
     }
-    model_.run_part(cache_, row, hidden);
+    if (attended) {
+      model_.run_part(cache_, row, hidden, [&](int layer, const Tensor& qkv) { attended(layer, begin, qkv); });
+    } else {
+      model_.run_part(cache_, row, hidden);
+    }
     convert(hidden.rows(count - 1, count), last);
   }
 }
@@ -88,6 +92,29 @@ std::span<const float> TextDecoder::step(std::span<const TokenId> tokens, std::s
   model_.embed(tokens, hidden);
   model_.run_step(cache_, hidden);
   return logits_of(hidden);
+}
+
+Tensor TextDecoder::attention(std::int64_t first) {
+  const std::int64_t length = std::ssize(known_);
+  GAZE_CHECK(0 <= first && first < length && cache_.rows() == 1 && cache_.length(0) == length);
+  std::vector<TokenId> ids;
+  for (const Entry& entry : known_) ids.push_back(entry.token);
+  std::int64_t vectors = std::count(ids.begin(), ids.begin() + first, pictures_.token);
+  Tensor mean = Tensor::zeros({length - first, length}, DType::f32);
+  cache_.rewind(first);
+  Tensor last = Tensor::empty({1, model_.config().hidden_size}, DType::f32);
+  read(0, ids, first, vectors, last, [&](int layer, std::int64_t begin, const Tensor& qkv) {
+    const std::int64_t end = begin + qkv.size(0);
+    Tensor sums = Tensor::zeros({qkv.size(0), end}, DType::f32);
+    cache_.add_attention(layer, qkv, sums);
+    const float share = 1 / static_cast<float>(model_.config().num_attention_heads * model_.config().num_hidden_layers);
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float* from = sums.data<float>() + (i - begin) * end;
+      float* to = mean.data<float>() + (i - first) * length;
+      for (std::int64_t p = 0; p < end; ++p) to[p] += share * from[p];
+    }
+  });
+  return mean;
 }
 
 std::span<const float> TextDecoder::logits_of(Tensor& hidden) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,11 @@ class TextDecoder final : public Decoder {
   std::span<const float> start(std::span<const std::vector<TokenId>> prompts) override;
   std::span<const float> step(std::span<const TokenId> tokens, std::span<const int> parents) override;
 
+  // How much the positions from `first` on of the one prompt of the last start(), and of the steps since, look at all
+  // before them and themselves: float32 [positions, length], each row of sum 1, the mean over heads and layers. They
+  // are read once more.
+  Tensor attention(std::int64_t first);
+
   // Positions that the last start() found in the cache already.
   std::int64_t reused() const { return reused_; }
 
@@ -47,7 +53,10 @@ class TextDecoder final : public Decoder {
     std::uint64_t picture;
     bool operator==(const Entry&) const = default;
   };
-  void read(std::int64_t row, std::span<const TokenId> prompt, std::int64_t first, std::int64_t& vectors, Tensor& last);
+  // What a layer attended with, from position `begin` on.
+  using Attended = std::function<void(int layer, std::int64_t begin, const Tensor& qkv)>;
+  void read(std::int64_t row, std::span<const TokenId> prompt, std::int64_t first, std::int64_t& vectors, Tensor& last,
+            const Attended& attended = {});
   std::span<const float> logits_of(Tensor& hidden);
 
   const TextModel& model_;

@@ -96,13 +96,26 @@ void TextModel::run_part(KvCache& cache, std::int64_t row, Tensor& hidden) const
 }
 
 void TextModel::run_part(KvCache& cache, std::int64_t row, Tensor& hidden, int layers) const {
+  run_part(cache, row, hidden, layers, {});
+}
+
+void TextModel::run_part(KvCache& cache, std::int64_t row, Tensor& hidden,
+                         const std::function<void(int layer, const Tensor& qkv)>& attended) const {
+  run_part(cache, row, hidden, config_.num_hidden_layers, attended);
+}
+
+void TextModel::run_part(KvCache& cache, std::int64_t row, Tensor& hidden, int layers,
+                         const std::function<void(int layer, const Tensor& qkv)>& attended) const {
   std::vector<std::int32_t> positions(static_cast<std::size_t>(hidden.size(0)));
   std::iota(positions.begin(), positions.end(), static_cast<std::int32_t>(cache.length(row)));
   const Tensor turns = turns_of(positions);
   cache.extend(row, hidden.size(0));
   for (int i = 0; i < layers; ++i) {
-    layers_[static_cast<std::size_t>(i)].run(
-        turns, [&](const Tensor& qkv, Tensor& context) { cache.attend_part(i, row, qkv, context); }, hidden);
+    const auto attend = [&](const Tensor& qkv, Tensor& context) {
+      cache.attend_part(i, row, qkv, context);
+      if (attended) attended(i, qkv);
+    };
+    layers_[static_cast<std::size_t>(i)].run(turns, attend, hidden);
   }
 }
 

@@ -53,6 +53,9 @@ class TextModel {
   // but in tests).
   void run_part(KvCache& cache, std::int64_t row, Tensor& hidden) const;
   void run_part(KvCache& cache, std::int64_t row, Tensor& hidden, int layers) const;
+  // The same through all layers; `attended` is told what each attended with, once it has.
+  void run_part(KvCache& cache, std::int64_t row, Tensor& hidden,
+                const std::function<void(int layer, const Tensor& qkv)>& attended) const;
   // One position of each row, after cache.step(): hidden [rows, hidden_size] in place.
   void run_step(KvCache& cache, Tensor& hidden) const;
 
@@ -60,6 +63,8 @@ class TextModel {
   void head(Tensor& hidden, Tensor& logits) const;
 
  private:
+  void run_part(KvCache& cache, std::int64_t row, Tensor& hidden, int layers,
+                const std::function<void(int layer, const Tensor& qkv)>& attended) const;
   Tensor turns_of(std::span<const std::int32_t> positions) const;
 
   Config config_;

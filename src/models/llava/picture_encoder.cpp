@@ -46,6 +46,20 @@ EncodedPicture LlavaPictures::encode(std::span<const std::byte> file, const std:
           std::vector<TokenId>(static_cast<std::size_t>(count), config_.image_token)};
 }
 
+std::vector<Region> LlavaPictures::places(const EncodedPicture& picture, int width, int height) const {
+  const std::int64_t count = config_.vectors();
+  if (picture.vectors.size(0) != count) return {};
+  const Region seen = processor_.region(width, height);
+  const int side = config_.vision.image_size / config_.vision.patch_size;
+  std::vector<Region> regions(static_cast<std::size_t>(count - side * side));  // the class token stands for no part
+  const double across = (seen.right - seen.left) / side, down = (seen.bottom - seen.top) / side;
+  for (int i = 0; i < side * side; ++i) {
+    const double left = seen.left + i % side * across, top = seen.top + i / side * down;
+    regions.push_back({left, top, left + across, top + down});
+  }
+  return regions;
+}
+
 std::string canonical_name(std::string_view name) {
   // As found, and as we call it; longer beginnings first.
   constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kBeginnings{{

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "media/image_processor.h"
 #include "models/clip/vision_tower.h"
@@ -23,6 +24,7 @@ class LlavaPictures final : public PictureEncoder {
   TokenId picture_token() const override { return config_.image_token; }
   EncodedPicture encode(std::span<const std::byte> file, const std::string& name,
                         const DecodeOptions& options) const override;
+  std::vector<Region> places(const EncodedPicture& picture, int width, int height) const override;
 
   // pixels: float32 [batch, 3, image_size, image_size]. Returns float32 [batch, vectors, hidden_size].
   Tensor vectors(const Tensor& pixels) const;
