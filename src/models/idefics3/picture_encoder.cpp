@@ -143,9 +143,9 @@ std::vector<Region> Idefics3Pictures::places(const EncodedPicture& picture, int 
   for (std::size_t i = 0; i < tiles.size(); ++i) {
     const bool whole = tiles[i].row == 0;
     const double across = 1.0 / (whole ? 1 : last.column), down = 1.0 / (whole ? 1 : last.row);
-    const auto place = static_cast<int>(i) % config_.vectors();
-    const double left = (whole ? 0 : (tiles[i].column - 1) * across) + across * (place % side) / side;
-    const double top = (whole ? 0 : (tiles[i].row - 1) * down) + down * (place / side) / side;
+    const int place = static_cast<int>(i) % config_.vectors(), row = place / side, column = place % side;
+    const double left = (whole ? 0 : (tiles[i].column - 1) * across) + across * column / side;
+    const double top = (whole ? 0 : (tiles[i].row - 1) * down) + down * row / side;
     regions.push_back({left, top, left + across / side, top + down / side});
   }
   return regions;

@@ -54,7 +54,8 @@ std::vector<Region> LlavaPictures::places(const EncodedPicture& picture, int wid
   std::vector<Region> regions(static_cast<std::size_t>(count - side * side));  // the class token stands for no part
   const double across = (seen.right - seen.left) / side, down = (seen.bottom - seen.top) / side;
   for (int i = 0; i < side * side; ++i) {
-    const double left = seen.left + i % side * across, top = seen.top + i / side * down;
+    const int row = i / side, column = i % side;
+    const double left = seen.left + column * across, top = seen.top + row * down;
     regions.push_back({left, top, left + across, top + down});
   }
   return regions;
