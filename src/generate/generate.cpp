@@ -96,6 +96,7 @@ std::vector<std::vector<Generation>> one_by_one(Decoder& decoder, std::span<cons
       const auto row = logits.subspan(static_cast<std::size_t>(stream.row) * vocabulary, vocabulary);
       scores.assign(row.begin(), row.end());
       process_scores(config, stream.sequence, scores);
+      if (hooks.restrict_scores) hooks.restrict_scores(stream.prompt, scores);
       const TokenId token = config.sampling() ? draw(config, scores, stream.random) : likeliest(scores);
 
       stream.sequence.push_back(token);

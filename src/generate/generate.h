@@ -23,6 +23,8 @@ struct GenerateHooks {
   const CancelToken* cancel = nullptr;
   // One beam only: called with each new token of prompt `index` (the end token too); false stops that prompt.
   std::function<bool(std::size_t index, TokenId token)> on_token;
+  // One beam only: makes the scores of what may not come next −infinity, after all penalties; something is left.
+  std::function<void(std::size_t index, std::span<float> scores)> restrict_scores;
 };
 
 // One list a prompt, best first, num_return_sequences each (fewer only where beams ran out of continuations).

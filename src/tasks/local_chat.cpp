@@ -16,6 +16,8 @@
 #include "catalog/content_hash.h"
 #include "generate/choices.h"
 #include "generate/generate.h"
+#include "generate/json_schema.h"
+#include "generate/token_constraint.h"
 #include "models/chat_models.h"
 #include "ops/elementwise.h"
 #include "tasks/choices.h"
@@ -26,6 +28,7 @@
 #include "tasks/weights_identity.h"
 #include "text/stop_text.h"
 #include "text/stream_decoder.h"
+#include "text/token_bytes.h"
 
 namespace gaze {
 namespace {
@@ -130,10 +133,6 @@ class LocalChat final : public VisualChat {
     if (!options.explain.empty() && turn.inputs.empty()) {
       throw Error(ErrorCode::usage, message("--explain shows on a picture where the answer looked, and there is none"));
     }
-    if (options.schema) {
-      throw Error(ErrorCode::usage, message("local models do not take --json-schema"),
-                  message("leave it out, or choose a remote model"));
-    }
     if (!options.detail.empty()) {
       throw Error(ErrorCode::usage, message("local models do not take --detail"),
                   message("leave it out, or choose a remote model"));
@@ -169,6 +168,7 @@ class LocalChat final : public VisualChat {
     decoder_->set_cancel(&cancel);
     show(shown);
 
+    std::optional<TokenConstraint> constraint = constraint_of(options, config, prompt.size());
     StreamDecoder text(model_->tokenizer());
     StopText kept(options.stops);
     const auto add = [&](const std::string& more) {
@@ -185,9 +185,14 @@ class LocalChat final : public VisualChat {
           answer.prefill_ms = milliseconds_since(start);
         }
         answer.ids.push_back(token);
-        add(kept.push(text.push(token)));
-        return !kept.stopped();
+        std::string more = text.push(token);
+        if (constraint && answer.text.empty() && more.starts_with(' ')) more.erase(0, 1);
+        add(kept.push(more));
+        return (!constraint || constraint->take(token)) && !kept.stopped();
       };
+    }
+    if (constraint) {
+      hooks.restrict_scores = [&](std::size_t, std::span<float> scores) { constraint->restrict_scores(scores); };
     }
     const std::vector<std::vector<TokenId>> prompts{prompt};
     const Generation result = generate(*decoder_, prompts, config, hooks)[0][0];
@@ -198,7 +203,8 @@ class LocalChat final : public VisualChat {
     add(kept.finish());
     answer.ids.assign(result.ids.begin(), result.ids.end());
     answer.completion_tokens = static_cast<std::int64_t>(result.ids.size());
-    answer.finish_reason = result.finished || kept.stopped() ? "stop" : "length";
+    const bool whole = constraint ? !constraint->was_cut() : result.finished || kept.stopped();
+    answer.finish_reason = whole ? "stop" : "length";
     if (first) answer.decode_ms = milliseconds_since(*first);
   }
 
@@ -229,6 +235,23 @@ class LocalChat final : public VisualChat {
     const Clock::time_point start = Clock::now();
     rank(choices, ids, score_choices(*decoder_, prompt, ids, ends, &cancel), ends, answer);
     answer.prefill_ms = milliseconds_since(start);
+  }
+
+  // What keeps the answer within a schema, if one was given.
+  std::optional<TokenConstraint> constraint_of(const AnswerOptions& options, const GenerationConfig& config,
+                                               std::size_t prompt) const {
+    if (!options.schema) return {};
+    if (config.num_beams > 1 || options.min_length || !options.stops.empty()) {
+      throw Error(ErrorCode::usage, message("--json-schema does not go with --beams, --min-length or --stop"));
+    }
+    std::vector<std::string> tokens = bytes_of_tokens(model_->tokenizer());
+    tokens.resize(static_cast<std::size_t>(model_->config().vocab_size));  // the model may have fewer, or spare ones
+    std::vector<TokenId> ends = config.eos_token_ids;
+    std::erase_if(ends, [&](TokenId id) { return id < 0 || id >= model_->config().vocab_size; });
+    for (const TokenId end : ends) tokens[static_cast<std::size_t>(end)].clear();
+    TokenConstraint constraint(automaton_of_schema(*options.schema), std::move(tokens), std::move(ends));
+    constraint.start(config.max_length - static_cast<int>(prompt));
+    return constraint;
   }
 
   // Reads prompt and answer once more and draws how much the words of the answer look at each part of the pictures: the

@@ -108,6 +108,47 @@ class Ask(GazeTest):
             self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--choices", "a,b", *more, status=2)
         self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--choices", "a," + "cat " * 150, status=2)
 
+    def test_answers_by_a_schema_are_valid_however_long_they_may_be(self):
+        schema = {"type": "object", "required": ["count", "what"], "properties": {
+            "animals": {"type": "array", "items": {"enum": ["cat", "dog", "猫"]}, "maxItems": 3},
+            "count": {"type": "integer"}, "what": {"type": "string"}}}
+        file = self.folder / "schema.json"
+        file.write_text(json.dumps(schema))
+        for model in (LLAVA, SMOLVLM):
+            for given, most, more in ((file, 100, []), (json.dumps(schema), 40, ["--temperature", "1", "--seed", "5"]),
+                                      (file, 25, ["--repetition-penalty", "1.3"])):
+                result = self.document("ask", WIDE, "What?", "--model", model, "--json-schema", given, "--max-tokens", most,
+                                       *more)
+                answer = json.loads(result["answer"])
+                self.assertEqual(set(answer) - {"animals"}, {"count", "what"})
+                self.assertIs(type(answer["count"]), int)
+                self.assertLessEqual(set(answer.get("animals", [])), {"cat", "dog", "猫"})
+                self.assertLessEqual(len(result["ids"]), most)
+                self.assertIn(result["finish_reason"], ("stop", "length"))
+        streamed = self.gaze("ask", WIDE, "What?", "--model", LLAVA, "--json-schema", file).out
+        json.loads(streamed)
+        for bad in ('{"type":"object","properties":{"x":{"type":"string","format":"date"}}}', "{}", '{"type":"thing"}'):
+            self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", bad, status=2)
+        self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", file, "--max-tokens", "5", status=2)
+        self.assert_error("usage", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", file, "--beams", "2", status=2)
+        self.assert_error("invalid_json", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", "{\"a\"")
+        self.assert_error("not_found", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", self.folder / "no.json")
+
+    def test_explained_answers_are_a_picture(self):
+        output = self.folder / "looked.png"
+        for model in (LLAVA, SMOLVLM):
+            plain = self.document("ask", WIDE, TALL, "What is this?", "--model", model, *GREEDY)
+            result = self.document("ask", WIDE, TALL, "What is this?", "--model", model, *GREEDY, "--explain", output)
+            self.assertEqual(result["ids"], plain["ids"])
+            self.assertTrue(output.read_bytes().startswith(b"\x89PNG"))
+            output.unlink()
+            self.document("ask", WIDE, "What?", "--model", model, "--choices", "a cat,a dog", "--explain", output)
+            self.assertTrue(output.exists())
+            output.unlink()
+        self.assert_error("usage", "ask", "What?", "--model", LLAVA, "--explain", output, status=2)  # there is no picture
+        failed = self.document("ask", WIDE, "What?", "--model", LLAVA, "--explain", self.folder / "no/x.png", status=1)
+        self.assertEqual(failed["error"]["code"], "not_found")
+
     def test_a_prompt_that_is_too_long_is_refused_before_any_work(self):
         for line, said in ((["cat " * 300], "the model reads at most 159"), ([*[WIDE] * 20, "a"], "the model reads at most 159")):
             error = self.assert_error("usage", "ask", *line, "--model", LLAVA, status=2)

@@ -141,6 +141,9 @@ Command ask_command() {
        message("only show what would be sent")},
       {message("gaze ask photo.jpg \"Is there a dog? Answer yes or no.\" --choices yes,no"),
        message("one of these words, and how sure the model is")},
+      {"gaze ask photo.jpg \"Count the animals.\" --json-schema "
+       "'{\"type\":\"object\",\"properties\":{\"animals\":{\"type\":\"integer\"}},\"required\":[\"animals\"]}'",
+       message("an answer that programs can read")},
       {message("gaze ask photo.jpg \"What is on the table?\" --explain looked.png"),
        message("with a picture of where the answer looked: attention, a hint and no proof")},
       {message("gaze ask photo.jpg \"How many dogs?\" --route openai:gpt-4o"),

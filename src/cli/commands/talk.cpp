@@ -28,13 +28,17 @@ void take(const Settings& settings, const std::string& name, std::optional<Value
   }
 }
 
-OrderedJson read_schema(const std::filesystem::path& path) {
-  const Json schema = read_json_file(path);
-  if (!schema.is_object()) {
-    throw Error(ErrorCode::invalid_json, message("{}: not a JSON schema", display(path)),
+// The schema itself, or a file that holds it.
+OrderedJson read_schema(const std::string& text_or_file) {
+  const bool inline_text = text_or_file.find_first_not_of(" \t\r\n") != std::string::npos &&
+                           text_or_file[text_or_file.find_first_not_of(" \t\r\n")] == '{';
+  const std::string text = inline_text ? text_or_file : read_text_file(text_or_file, limits().json_file_bytes);
+  const std::string origin = inline_text ? "--json-schema" : display(text_or_file);
+  if (!parse_json(text, origin).is_object()) {
+    throw Error(ErrorCode::invalid_json, message("{}: not a JSON schema", origin),
                 message("for example {}", R"({"type":"object","properties":{"animals":{"type":"integer"}}})"));
   }
-  return OrderedJson::parse(read_text_file(path, limits().json_file_bytes));  // its fields in the order of the file
+  return OrderedJson::parse(text);  // its fields in their order
 }
 
 // The words of a choice are given: nothing of how words are found applies to them.
@@ -61,6 +65,8 @@ std::vector<Option> answer_options() {
   Option choices = text("choices", "A,B,C|FILE",
                         message("the answer is one of these (FILE: one a line), with the probability of each"));
   choices.names_a_file = true;
+  Option schema = text("json-schema", "FILE|TEXT", message("the answer is JSON of this schema"));
+  schema.names_a_file = true;
   Option detail = choice("detail", {"auto", "low", "high", "original"},
                          message("how closely a remote model looks at pictures; low is cheap"), "");
   return {integer("max-tokens", "N", message("longest answer; remote models: 500 without it"), "", 1, kMostTokens),
@@ -76,7 +82,7 @@ std::vector<Option> answer_options() {
           std::move(stop),
           std::move(choices),
           std::move(detail),
-          file("json-schema", "FILE", message("the answer is JSON of the schema in this file; remote models")),
+          std::move(schema),
           file("mmproj", "FILE", message("the GGUF file with the image part of a .gguf model")),
           no_exif_rotation_option()};
 }
