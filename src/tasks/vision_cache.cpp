@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/message.h"
 
 namespace gaze {
 namespace {
@@ -29,6 +30,27 @@ std::string hex(const ContentHash& hash) {
   std::string text;
   for (const std::byte byte : hash) text += fmt::format("{:02x}", byte);
   return text;
+}
+
+struct Kept {
+  fs::file_time_type used;
+  std::int64_t bytes;
+  fs::path path;
+};
+
+// The files of a cache: those that are named as it names them.
+std::vector<Kept> all_in(const fs::path& folder) {
+  std::vector<Kept> all;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const bool ours =
+        name.size() == 2 * sizeof(ContentHash) && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+    std::error_code ignored;
+    const auto bytes = static_cast<std::int64_t>(it->file_size(ignored));
+    if (ours && !ignored) all.push_back({it->last_write_time(ignored), bytes, it->path()});
+  }
+  return all;
 }
 
 }  // namespace
@@ -88,25 +110,32 @@ void VisionCache::store(const ContentHash& picture, const EncodedPicture& seen) 
   }
 }
 
-void VisionCache::make_room() const {
-  struct Kept {
-    fs::file_time_type used;
-    std::int64_t bytes;
-    fs::path path;
-  };
-  std::vector<Kept> all;
-  std::int64_t total = 0;
-  std::error_code error;
-  for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    const auto bytes = static_cast<std::int64_t>(it->file_size(ignored));
-    if (ignored) continue;
-    all.push_back({it->last_write_time(ignored), bytes, it->path()});
-    total += bytes;
+VisionCache::Use VisionCache::use_of(const fs::path& folder) {
+  Use use;
+  for (const Kept& each : all_in(folder)) ++use.pictures, use.bytes += each.bytes;
+  return use;
+}
+
+VisionCache::Use VisionCache::clear(const fs::path& folder) {
+  Use use;
+  for (const Kept& each : all_in(folder)) {
+    std::error_code error;
+    if (!fs::remove(each.path, error) && error) {
+      throw Error(ErrorCode::not_found, message("{}: cannot be removed: {}", display(each.path), error.message()));
+    }
+    ++use.pictures, use.bytes += each.bytes;
   }
+  return use;
+}
+
+void VisionCache::make_room() const {
+  std::vector<Kept> all = all_in(folder_);
+  std::int64_t total = 0;
+  for (const Kept& each : all) total += each.bytes;
   std::ranges::sort(all, {}, &Kept::used);
   for (auto oldest = all.begin(); total > most_bytes_ && oldest != all.end(); ++oldest) {
-    fs::remove(oldest->path, error);
+    std::error_code ignored;
+    fs::remove(oldest->path, ignored);
     total -= oldest->bytes;
   }
 }

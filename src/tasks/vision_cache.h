@@ -16,8 +16,9 @@ namespace gaze {
 // between threads and processes: each file appears whole. Deleting the folder clears it.
 class VisionCache {
  public:
+  static constexpr std::int64_t kMostBytes = 2 * GiB;
   // `identity`: changes whenever the model would see something else in the same picture.
-  VisionCache(std::filesystem::path folder, std::string identity, std::int64_t most_bytes = 2 * GiB)
+  VisionCache(std::filesystem::path folder, std::string identity, std::int64_t most_bytes = kMostBytes)
       : folder_(std::move(folder)), identity_(std::move(identity)), most_bytes_(most_bytes) {}
 
   // $XDG_CACHE_HOME/gaze/vision.
@@ -27,6 +28,14 @@ class VisionCache {
   std::optional<EncodedPicture> find(const ContentHash& picture, std::int64_t width) const;
   // Where it cannot be written (a full disk), nothing is kept.
   void store(const ContentHash& picture, const EncodedPicture& seen) const;
+
+  // What lies in such a folder, of all models.
+  struct Use {
+    std::int64_t pictures = 0, bytes = 0;
+  };
+  static Use use_of(const std::filesystem::path& folder);
+  // Removes it; returns what it was. Files of others stay. Errors: not_found (a file cannot be removed).
+  static Use clear(const std::filesystem::path& folder);
 
  private:
   std::filesystem::path path_of(const ContentHash& picture) const;

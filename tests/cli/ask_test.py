@@ -1,6 +1,7 @@
 """`gaze ask` and `gaze chat` with models on this machine, as people and programs run them."""
 import json
 import math
+import pathlib
 import time
 import unittest
 
@@ -148,6 +149,22 @@ class Ask(GazeTest):
         self.assert_error("usage", "ask", "What?", "--model", LLAVA, "--explain", output, status=2)  # there is no picture
         failed = self.document("ask", WIDE, "What?", "--model", LLAVA, "--explain", self.folder / "no/x.png", status=1)
         self.assertEqual(failed["error"]["code"], "not_found")
+
+    def test_what_was_seen_is_kept_and_can_be_forgotten(self):
+        self.assertEqual(self.document("models", "cache")["cache"]["pictures"], 0)
+        first = self.document("ask", WIDE, TALL, "What is this?", "--model", LLAVA, *GREEDY)
+        cache = self.document("models", "cache")["cache"]
+        self.assertEqual(list(cache), ["path", "pictures", "bytes", "most_bytes"])
+        self.assertEqual(cache["pictures"], 2)
+        self.assertTrue(0 < cache["bytes"] < cache["most_bytes"])
+        self.assertEqual(self.document("ask", WIDE, TALL, "What is this?", "--model", LLAVA, *GREEDY)["ids"], first["ids"])
+        other = pathlib.Path(cache["path"]) / "notes.txt"
+        other.write_text("of somebody else")
+        self.assertEqual(self.document("models", "cache", "clear")["cache"]["removed"]["pictures"], 2)
+        self.assertEqual(list(other.parent.iterdir()), [other])
+        self.assert_error("usage", "models", "cache", "burn", status=2)
+        self.document("ask", WIDE, "What is this?", "--model", LLAVA, "--no-cache", *GREEDY)
+        self.assertEqual(self.document("models", "cache")["cache"]["pictures"], 0)
 
     def test_a_prompt_that_is_too_long_is_refused_before_any_work(self):
         for line, said in ((["cat " * 300], "the model reads at most 159"), ([*[WIDE] * 20, "a"], "the model reads at most 159")):

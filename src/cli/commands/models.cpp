@@ -10,6 +10,7 @@
 #include "cli/invocation.h"
 #include "cli/terminal.h"
 #include "tasks/model_store.h"
+#include "tasks/vision_cache.h"
 
 namespace gaze::cli {
 namespace {
@@ -41,7 +42,35 @@ void print_list(Output& output, const std::vector<ModelEntry>& entries, const st
       message("Put a checkpoint folder into {} to install it, or name its path with --model.", display(folder)));
 }
 
+// `models cache [clear]`: what models saw in pictures.
+int run_cache(Invocation& invocation) {
+  const std::vector<std::string>& words = invocation.arguments;
+  if (words.size() > 1 && words[1] != "clear") {
+    throw Error(ErrorCode::usage, message("the cache cannot {}", to_valid_utf8(words[1])),
+                message("see: gaze {} --help", "models"));
+  }
+  const std::filesystem::path folder = VisionCache::default_folder();
+  const bool clears = words.size() > 1;
+  const VisionCache::Use use = clears ? VisionCache::clear(folder) : VisionCache::use_of(folder);
+  if (invocation.json()) {
+    OrderedJson cache;
+    put_path(cache, "path", folder);
+    cache["pictures"] = clears ? 0 : use.pictures;
+    cache["bytes"] = clears ? 0 : use.bytes;
+    cache["most_bytes"] = VisionCache::kMostBytes;
+    if (clears) cache["removed"] = {{"pictures", use.pictures}, {"bytes", use.bytes}};
+    invocation.output.document({{"cache", std::move(cache)}});
+  } else if (clears) {
+    invocation.output.line(message("{} pictures are forgotten, {}", use.pictures, mebibytes(use.bytes)));
+  } else {
+    invocation.output.line(message("{}: what models saw in {} pictures, {} of at most {}", display(folder),
+                                   use.pictures, mebibytes(use.bytes), mebibytes(VisionCache::kMostBytes)));
+  }
+  return 0;
+}
+
 int run_models(Invocation& invocation) {
+  if (!invocation.arguments.empty() && invocation.arguments[0] == "cache") return run_cache(invocation);
   const ModelStore store(invocation.folders.models());
   const std::vector<std::string>& words = invocation.arguments;
   std::vector<ModelEntry> entries;
@@ -82,15 +111,16 @@ int run_models(Invocation& invocation) {
 Command models_command() {
   Command command;
   command.name = "models";
-  command.arguments = "[show|remove|verify NAME|PATH]";
+  command.arguments = "[show|remove|verify NAME|PATH | cache [clear]]";
   command.summary = message("the models there are, and whether they are whole");
   command.description = message(
       "A model is a folder as published on the hub (config.json, model.safetensors, tokenizer files). Installed ones "
       "stand in $GAZE_HOME/models under their hub id; --model also takes the path of one anywhere.");
-  command.words = {"show", "remove", "verify"};
+  command.words = {"show", "remove", "verify", "cache"};
   command.examples = {{"gaze models", message("all of them")},
                       {"gaze models show gaze-mini", message("one in detail")},
-                      {"gaze models verify ./clip-vit-base-patch32", message("read every file and every tensor")}};
+                      {"gaze models verify ./clip-vit-base-patch32", message("read every file and every tensor")},
+                      {"gaze models cache clear", message("forget what models saw in pictures")}};
   command.most_arguments = 2;
   command.run = run_models;
   return command;
