@@ -207,6 +207,26 @@ class Ask(GazeTest):
         self.assertNotEqual(answer(7), answer(8))
 
 
+class Caption(GazeTest):
+    def test_chat_models_describe_what_they_are_asked_to(self):
+        for model in (LLAVA, SMOLVLM):
+            line = ["caption", WIDE, TALL, "--model", model, "--language", "zh", "--max-new-tokens", "8", "--precision", "f32"]
+            result = self.document(*line)
+            self.assertEqual([one["image"] for one in result["captions"]], [str(WIDE), str(TALL)])
+            asked = self.document("ask", WIDE, "用一句话描述这张图片，只写这句话。", "--model", model, "--max-tokens", "8",
+                                  "--precision", "f32")
+            self.assertEqual(result["captions"][0]["text"], " ".join(asked["answer"].split("\n")).strip(" "))
+            again = self.document(*line)  # from the library
+            self.assertEqual([one["text"] for one in again["captions"]], [one["text"] for one in result["captions"]])
+            other = self.document("caption", WIDE, "--model", model, "--prompt", "What is this?", "--max-new-tokens", "8")
+            self.assertNotEqual(other["captions"][0]["text"], result["captions"][0]["text"])
+        mixed = self.document("caption", WIDE, self.folder / "no.jpg", "--model", LLAVA, "--max-new-tokens", "4", status=3)
+        self.assertEqual([one["code"] for one in mixed["failed"]], ["not_found"])
+        self.assertEqual(len(mixed["captions"]), 1)
+        self.assert_error("usage", "caption", WIDE, "--model", LLAVA, "--n-best", "2", status=2)
+        self.assert_error("usage", "caption", "-", "--model", LLAVA, stdin=WIDE.read_bytes(), status=2)
+
+
 class Chat(GazeTest):
     def test_a_talk_with_its_commands(self):
         saved = self.folder / "talk.md"

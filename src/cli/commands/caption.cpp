@@ -1,5 +1,7 @@
 #include "tasks/caption.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -10,9 +12,12 @@
 #include "cli/commands/remote.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "tasks/asked_caption.h"
 #include "tasks/describe_files.h"
+#include "tasks/local_chat.h"
 #include "tasks/remote_caption.h"
 #include "tasks/remote_chat.h"
+#include "tasks/vision_cache.h"
 #include "tasks/weights_identity.h"
 
 namespace gaze::cli {
@@ -156,6 +161,23 @@ void check_options(const Invocation& invocation) {
   }
 }
 
+// A language model with eyes on this machine: it is asked.
+bool is_chat(const ModelEntry& entry) {
+  return std::find(entry.tasks.begin(), entry.tasks.end(), "ask") != entry.tasks.end() && is_local_chat(entry.path);
+}
+
+AnswerOptions answer_options_of_caption(const Settings& settings) {
+  for (const char* name :
+       {"max-length", "min-length", "length-penalty", "no-repeat-ngram", "early-stopping", "n-best"}) {
+    if (settings.given(name)) refuse(message("chat models know no {} here", "--" + std::string(name)));
+  }
+  AnswerOptions options{.exif_rotation = !settings.flag("no-exif-rotation")};
+  if (settings.given("beams")) options.beams = static_cast<int>(settings.integer("beams"));
+  if (settings.given("repetition-penalty")) options.repetition_penalty = settings.real("repetition-penalty");
+  if (settings.given("max-new-tokens")) options.max_tokens = static_cast<int>(settings.integer("max-new-tokens"));
+  return options;
+}
+
 // Services search for words in their own way.
 void refuse_local_options(const Settings& settings) {
   for (const char* name : {"beams", "max-length", "min-length", "length-penalty", "repetition-penalty",
@@ -172,7 +194,9 @@ int run_caption(Invocation& invocation) {
   const bool remote = is_remote_model(settings.text("model"));
   if (remote) refuse_local_options(settings);
   const ModelEntry entry = remote ? ModelEntry{.name = settings.text("model")} : choose_model(invocation, "caption");
-  const auto captioner = remote ? nullptr : open_captioner(entry, precision_of(invocation));
+  const bool chats = !remote && is_chat(entry);
+  const AnswerOptions answer = chats ? answer_options_of_caption(settings) : AnswerOptions();
+  const auto captioner = remote || chats ? nullptr : open_captioner(entry, precision_of(invocation));
   CaptionOptions options{.language = language_of(settings, captioner.get()),
                          .prompt = settings.text("prompt"),
                          .pictures = picture_options(settings),
@@ -197,9 +221,14 @@ int run_caption(Invocation& invocation) {
   }
   Library library = Library::create(library_path(invocation));
   const CaptionResult result =
-      remote ? caption_remotely(library, entry.name, named, standard_input, options, invocation.cancel)
-             : caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)}, named, standard_input,
-                                options, invocation.cancel);
+      remote  ? caption_remotely(library, entry.name, named, standard_input, options, invocation.cancel)
+      : chats ? caption_by_asking(library,
+                                  *open_local_chat(entry.path, entry.name,
+                                                   {.precision = precision_of(invocation),
+                                                    .vision_cache = VisionCache::default_folder()}),
+                                  {entry.name, weights_identity(entry.path)}, named, options, answer, invocation.cancel)
+              : caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)}, named, standard_input,
+                                 options, invocation.cancel);
   progress.clear();
   if (result.reused > 0) log_detail(message("{} captions were in the library", result.reused));
 
@@ -253,7 +282,8 @@ Command caption_command() {
       integer("no-repeat-ngram", "N", message("no N tokens come twice in the same order"), "", 0, 1 << 20),
       choice("early-stopping", {"true", "false", "never"}, message("when beam search ends, as in the reference"), ""),
       integer("n-best", "N", message("the N best captions with their scores; at most as many as beams"), "", 1, 64),
-      text("prompt", "TEXT", message("what the caption begins with (BLIP), or what to ask a remote model")),
+      text("prompt", "TEXT",
+           message("what the caption begins with (BLIP), or what to ask a chat model or a remote one")),
       choice("language", {"en", "zh"}, message("language of the caption; default: your environment's"), ""),
       file("show", "OUT.png", message("draw the picture with its caption under it")),
       flag("write-xmp", message("write the captions into the files (dc:description), never over a person's text")),
@@ -272,6 +302,8 @@ Command caption_command() {
       {"gaze caption ~/Pictures --write-xmp --dry-run", message("what would be written into the files")},
       {message("gaze caption photo.jpg --model Salesforce/blip-image-captioning-base --prompt \"a photo of\""),
        message("with an installed BLIP, which continues a beginning")},
+      {"gaze caption photo.jpg --model llava-hf/llava-1.5-7b-hf --language zh",
+       message("by a chat model, which is asked for a sentence")},
       {message("gaze caption photo.jpg --model openai:gpt-4o"),
        message("with a remote model: see `gaze ask --help` for what leaves the machine")}};
   command.least_arguments = 1;
