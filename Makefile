@@ -1,6 +1,6 @@
 # The doors to the build. On a fresh Debian 12: `make demo`, `make test`. Everything else is optional.
 .DEFAULT_GOAL := build
-.PHONY: help deps build demo test test-sanitized soak check-clients soak-pull bench-clients lint tidy format bench fuzz train install clean
+.PHONY: help deps build demo test test-sanitized check-words soak check-clients soak-pull bench-clients lint tidy format bench fuzz train install clean
 PREFIX ?= /usr/local
 
 help: ## this list
@@ -20,6 +20,11 @@ test: build ## build and run all tests
 
 test-sanitized: deps ## the same tests under AddressSanitizer and UBSan
 	@cmake --preset sanitize >/dev/null && cmake --build --preset sanitize && ctest --preset sanitize
+
+check-words: build ## greedy words of 200 prompts, odd models and pictures, beside those of transformers
+	@cmake --build --preset release --target gaze_models_test gaze_tasks_test
+	@build/gaze_models_test --gtest_brief=1 --gtest_filter='*GreedyIdsAreTheReferences*:*AnswersAboutPicturesAreTheReferences*'
+	@build/gaze_tasks_test --gtest_brief=1 --gtest_filter='*AnswersAreTheReferencesForQuestionsAndForWholePrompts*'
 
 soak: build ## kill the indexer 200 times
 	@GAZE_KILLS=200 build/tests/library/gaze_shared_library_test

@@ -136,7 +136,10 @@ std::vector<Region> Idefics3Pictures::places(const EncodedPicture& picture, int 
     }
     const std::string mark = tokenizer_.token(id);
     if (mark == "<global-img>") now = {};
-    if (Tile tile; std::sscanf(mark.c_str(), "<row_%d_col_%d>", &tile.row, &tile.column) == 2) last = now = tile;
+    if (Tile tile; std::sscanf(mark.c_str(), "<row_%2d_col_%2d>", &tile.row, &tile.column) == 2) {
+      if (tile.row < 1 || tile.column < 1) return {};
+      last = now = tile;
+    }
   }
   const int side = config_.vision.side() / config_.scale_factor;
   std::vector<Region> regions;
