@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -13,17 +12,16 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/message.h"
-#include "catalog/content_hash.h"
 #include "generate/choices.h"
 #include "generate/generate.h"
 #include "generate/json_schema.h"
 #include "generate/token_constraint.h"
 #include "models/chat_models.h"
-#include "ops/elementwise.h"
 #include "tasks/choices.h"
 #include "tasks/doctor.h"
 #include "tasks/explain.h"
 #include "tasks/pictures.h"
+#include "tasks/seen_pictures.h"
 #include "tasks/vision_cache.h"
 #include "tasks/weights_identity.h"
 #include "text/stop_text.h"
@@ -57,41 +55,38 @@ GenerationConfig config_for(const llama::ChatModel& model, const AnswerOptions& 
   return config;
 }
 
-// A picture as the model sees it.
-struct Shown {
-  std::uint64_t content;  // of its file
-  EncodedPicture picture;
-};
-
 class LocalChat final : public VisualChat {
  public:
   LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model, std::optional<VisionCache> cache)
-      : name_(std::move(name)), model_(std::move(model)), cache_(std::move(cache)) {}
+      : name_(std::move(name)), model_(std::move(model)) {
+    if (model_->pictures()) looker_.emplace(*model_, std::move(cache));
+  }
 
   const std::string& model() const override { return name_; }
 
   VisualAnswer ask(const ChatTurn& turn, const AnswerOptions& options, const CancelToken& cancel,
                    const AnswerSink& on_text) override {
     refuse_unknown(turn, options);
+    std::vector<ChatLine> lines = lines_;
+    if (lines.empty() && !options.system.empty()) lines.push_back({ChatRole::system, options.system});
+    lines.push_back({ChatRole::user, turn.text, static_cast<int>(turn.inputs.size())});
+    std::vector<TokenId> prompt = options.raw_prompt
+                                      ? raw_prompt(turn.text)
+                                      : model_->chat_template().encode(lines, model_->tokenizer(), picture_token());
+    check_length(std::ssize(prompt));  // before minutes go into pictures
+
     VisualAnswer answer;
-    std::vector<Shown> shown = shown_;
+    std::vector<SeenPicture> shown = options.raw_prompt ? std::vector<SeenPicture>() : shown_;
     std::vector<Bytes> files;
     const Clock::time_point looking = Clock::now();
     for (const std::string& input : turn.inputs) {
       files.push_back(read(input, cancel));
-      shown.push_back(look_at(files.back(), display(input), options));
+      shown.push_back(looker_->look_at(files.back(), display(input), options.exif_rotation, shown));
+      check_length(count_vectors(shown));
       if (options.explain.empty()) files.clear();
     }
     if (!turn.inputs.empty()) answer.vision_ms = milliseconds_since(looking);
-
-    std::vector<ChatLine> lines = lines_;
-    if (lines.empty() && !options.system.empty()) lines.push_back({ChatRole::system, options.system});
-    lines.push_back({ChatRole::user, turn.text, static_cast<int>(turn.inputs.size())});
-    if (options.raw_prompt) shown.erase(shown.begin(), shown.end() - std::ssize(turn.inputs));
-    const std::vector<TokenId> prompt =
-        with_pictures(options.raw_prompt ? raw_prompt(turn.text)
-                                         : model_->chat_template().encode(lines, model_->tokenizer(), picture_token()),
-                      shown);
+    if (model_->pictures()) prompt = with_pictures(prompt, picture_token(), shown);
     check_prompt(prompt);
     answer.image_tokens = std::ranges::count(prompt, picture_token());
     answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
@@ -133,6 +128,7 @@ class LocalChat final : public VisualChat {
     if (!options.explain.empty() && turn.inputs.empty()) {
       throw Error(ErrorCode::usage, message("--explain shows on a picture where the answer looked, and there is none"));
     }
+    if (options.schema) automaton_of_schema(*options.schema);  // its faults before any work
     if (!options.detail.empty()) {
       throw Error(ErrorCode::usage, message("local models do not take --detail"),
                   message("leave it out, or choose a remote model"));
@@ -160,13 +156,13 @@ class LocalChat final : public VisualChat {
   }
 
   // Token by token.
-  void speak(const std::vector<TokenId>& prompt, std::span<const Shown> shown, const AnswerOptions& options,
+  void speak(const std::vector<TokenId>& prompt, std::span<const SeenPicture> shown, const AnswerOptions& options,
              const CancelToken& cancel, const AnswerSink& on_text, VisualAnswer& answer) {
     GenerationConfig config = config_for(*model_, options, prompt.size());
     config.max_length = std::min(config.max_length, model_->config().max_position_embeddings);
     make_decoder(config.max_length);
     decoder_->set_cancel(&cancel);
-    show(shown);
+    if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
 
     std::optional<TokenConstraint> constraint = constraint_of(options, config, prompt.size());
     StreamDecoder text(model_->tokenizer());
@@ -211,7 +207,7 @@ class LocalChat final : public VisualChat {
   // The likeliest choice, and how likely each is. `lines`: the conversation up to the question; none: the prompt is
   // raw.
   void choose(const std::vector<TokenId>& prompt, const std::vector<std::string>& choices,
-              std::span<const ChatLine> lines, std::span<const Shown> shown, const CancelToken& cancel,
+              std::span<const ChatLine> lines, std::span<const SeenPicture> shown, const CancelToken& cancel,
               VisualAnswer& answer) {
     std::vector<std::vector<TokenId>> ids;
     std::size_t longest = 0;
@@ -230,7 +226,7 @@ class LocalChat final : public VisualChat {
     std::erase_if(ends, [&](TokenId id) { return id < 0 || id >= model_->config().vocab_size; });
     make_decoder(static_cast<int>(prompt.size() + longest));
     decoder_->set_cancel(&cancel);
-    show(shown);
+    if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
 
     const Clock::time_point start = Clock::now();
     rank(choices, ids, score_choices(*decoder_, prompt, ids, ends, &cancel), ends, answer);
@@ -257,7 +253,7 @@ class LocalChat final : public VisualChat {
   // Reads prompt and answer once more and draws how much the words of the answer look at each part of the pictures: the
   // attention of the positions they were found from, mean over tokens, heads and layers.
   void explain(const std::vector<TokenId>& prompt, std::span<const Bytes> files, const ChatTurn& turn,
-               const AnswerOptions& options, std::span<const Shown> shown, VisualAnswer& answer) {
+               const AnswerOptions& options, std::span<const SeenPicture> shown, VisualAnswer& answer) {
     std::vector<TokenId> sequence = prompt;
     for (std::size_t i = 0; i + 1 < answer.ids.size(); ++i) sequence.push_back(static_cast<TokenId>(answer.ids[i]));
     decoder_->start(std::span(&sequence, 1));
@@ -272,7 +268,7 @@ class LocalChat final : public VisualChat {
     }
     std::size_t next = 0;
     const std::size_t before = shown.size() - files.size();
-    for (const Shown& each : shown.first(before)) next += static_cast<std::size_t>(each.picture.vectors.size(0));
+    next += static_cast<std::size_t>(count_vectors(shown.first(before)));
     answer.attention.assign(to_vectors.begin() + static_cast<std::ptrdiff_t>(next), to_vectors.end());
 
     std::vector<LookedAt> looked;
@@ -322,85 +318,17 @@ class LocalChat final : public VisualChat {
     return file;
   }
 
-  // A picture that was seen in this conversation is not looked at again.
-  Shown look_at(std::span<const std::byte> file, const std::string& name, const AnswerOptions& options) const {
-    const ContentHash hash = content_hash(file);
-    Shown shown{};
-    std::memcpy(&shown.content, hash.data(), sizeof(shown.content));
-    const auto seen = std::ranges::find(shown_, shown.content, &Shown::content);
-    if (seen != shown_.end()) {
-      shown.picture = seen->picture;
-      return shown;
-    }
-    // Kept as people see it: turned upright.
-    const bool keeps = cache_ && options.exif_rotation;
-    if (std::optional<EncodedPicture> kept = keeps ? cache_->find(hash, model_->config().hidden_size) : std::nullopt;
-        kept && fits(*kept)) {
-      shown.picture = *std::move(kept);
-      return shown;
-    }
-    shown.picture = model_->pictures()->encode(file, name, {.exif_rotation = options.exif_rotation});
-    if (keeps) cache_->store(hash, shown.picture);
-    return shown;
-  }
-
-  // Whether what was kept can stand in a prompt: nothing on the disk is trusted.
-  bool fits(const EncodedPicture& kept) const {
-    const TokenId most = model_->config().vocab_size, token = picture_token();
-    const auto known = [&](TokenId id) { return id == token || (id >= 0 && id < most); };
-    return std::ranges::all_of(kept.ids, known) && std::ranges::count(kept.ids, token) == kept.vectors.size(0);
-  }
-
-  // The prompt with all that stands for its pictures; one that has it already, as some processors write it, stays.
-  std::vector<TokenId> with_pictures(const std::vector<TokenId>& prompt, std::span<const Shown> shown) const {
-    if (!model_->pictures()) return prompt;
-    const TokenId token = picture_token();
-    const auto places = std::ranges::count(prompt, token);
-    std::int64_t vectors = 0;
-    for (const Shown& each : shown) vectors += each.picture.vectors.size(0);
-    if (places == vectors) return prompt;
-    if (places != std::ssize(shown)) {
-      throw Error(ErrorCode::usage,
-                  message("the prompt has places for {} pictures, and {} were given", places, shown.size()),
-                  message("write {} once for each picture", "<image>"));
-    }
-    std::vector<TokenId> whole;
-    auto next = shown.begin();
-    for (const TokenId id : prompt) {
-      if (id != token) {
-        whole.push_back(id);
-      } else {
-        whole.insert(whole.end(), next->picture.ids.begin(), next->picture.ids.end());
-        ++next;
-      }
-    }
-    return whole;
-  }
-
-  // Gives the decoder the vectors of all pictures of the prompt.
-  void show(std::span<const Shown> shown) {
-    if (!model_->pictures()) return;
-    llama::PictureVectors all{.token = picture_token()};
-    std::int64_t count = 0;
-    for (const Shown& each : shown) count += each.picture.vectors.size(0);
-    all.vectors = Tensor::empty({count, model_->config().hidden_size}, DType::f32);
-    count = 0;
-    for (const auto& [content, picture] : shown) {
-      const std::int64_t more = picture.vectors.size(0);
-      Tensor to = all.vectors.rows(count, count + more);
-      convert(picture.vectors, to);
-      all.contents.insert(all.contents.end(), static_cast<std::size_t>(more), content);
-      count += more;
-    }
-    decoder_->set_pictures(std::move(all));
-  }
-
-  void check_prompt(const std::vector<TokenId>& prompt) const {
-    const auto length = static_cast<int>(prompt.size()), most = model_->config().max_position_embeddings;
+  // Errors: usage (the model reads no more).
+  void check_length(std::int64_t length) const {
+    const int most = model_->config().max_position_embeddings;
     if (length >= most) {
       throw Error(ErrorCode::usage, message("the prompt has {} tokens; the model reads at most {}", length, most - 1),
                   message("shorten the question, or begin a new conversation"));
     }
+  }
+
+  void check_prompt(const std::vector<TokenId>& prompt) const {
+    check_length(std::ssize(prompt));
     if (prompt.empty()) throw Error(ErrorCode::usage, message("the prompt has no tokens"));
     TokenId last = 0;
     for (const TokenId id : prompt) last = id == picture_token() ? last : std::max(last, id);
@@ -419,9 +347,9 @@ class LocalChat final : public VisualChat {
 
   std::string name_;
   std::unique_ptr<const llama::ChatModel> model_;
-  std::optional<VisionCache> cache_;
+  std::optional<PictureLooker> looker_;  // of a model with eyes
   std::vector<ChatLine> lines_;
-  std::vector<Shown> shown_;  // all pictures of the lines, in their order
+  std::vector<SeenPicture> shown_;  // all pictures of the lines, in their order
   std::unique_ptr<llama::TextDecoder> decoder_;
 };
 
