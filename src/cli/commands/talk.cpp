@@ -41,11 +41,14 @@ OrderedJson read_schema(const std::string& text_or_file) {
   return OrderedJson::parse(text);  // its fields in their order
 }
 
-// The words of a choice are given: nothing of how words are found applies to them.
+// The words of a choice are given: nothing of how words are found applies to them. What stands in a file as everyday
+// setting is passed over.
 void refuse_beside_choices(const Settings& settings) {
-  for (const char* name : {"json-schema", "stop", "beams", "min-length", "max-tokens", "temperature", "top-p", "top-k",
-                           "seed", "repetition-penalty"}) {
-    if (settings.given(name)) {
+  constexpr std::string_view kOthers[] = {"json-schema", "stop",  "beams", "min-length", "max-tokens",
+                                          "temperature", "top-p", "top-k", "seed",       "repetition-penalty"};
+  for (const Setting& setting : settings.all()) {
+    const std::string& name = setting.option.name;
+    if (setting.origin == "command line" && std::ranges::find(kOthers, name) != std::end(kOthers)) {
       throw Error(ErrorCode::usage, message("--choices does not go with --{}", name), message("leave one of them out"));
     }
   }
