@@ -11,8 +11,8 @@
 namespace gaze {
 namespace {
 
-// Choices that are followed at once: each is a row of the decoder and of its cache.
-constexpr std::size_t kTogether = 32;
+// Choices that are followed at once: each is a row of the decoder and of its cache, about as many as beams.
+constexpr std::size_t kTogether = 8;
 
 // Choices that are alike up to the tokens read so far; `members` are indices of them.
 struct Branch {
