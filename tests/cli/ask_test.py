@@ -2,6 +2,7 @@
 import json
 import math
 import pathlib
+import signal
 import time
 import unittest
 
@@ -244,6 +245,18 @@ class Chat(GazeTest):
         said = result.err.decode()
         self.assertIn("no such file", said)
         self.assertIn("there are: /image FILE", said)
+
+    def test_ctrl_c_stops_the_answer_and_not_the_talk(self):
+        model = write_model(self.folder / "endless", [["a", *spelt("中文"), spelt("中")[0]]], positions=200_000)
+        process = self.start("chat", "--model", model, "--max-tokens", "150000")
+        process.stdin.write(b"a\n")
+        process.stdin.flush()
+        came = process.stdout.read1(64)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(b"/quit\n", timeout=60)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("(stopped)", err.decode())
+        self.assertEqual(set((came + out).decode()) - set("中文\n"), set())
 
     def test_one_bad_question_does_not_end_it(self):
         result = self.gaze("chat", WIDE, "--model", LLAVA, *GREEDY, stdin=("cat " * 300 + "\nWhat is this?\n").encode())
