@@ -71,10 +71,10 @@ std::vector<Option> global_options() {
 }
 
 std::vector<Command> all_commands() {
-  return {index_command(),      search_command(),     library_command(),  match_command(),  caption_command(),
-          ask_command(),        chat_command(),       generate_command(), embed_command(),  tokenize_command(),
-          preprocess_command(), pull_command(),       models_command(),   doctor_command(), bench_command(),
-          config_command(),     completion_command(), help_command()};
+  return {index_command(),    search_command(),     library_command(),    match_command(),    tag_command(),
+          caption_command(),  ask_command(),        chat_command(),       generate_command(), embed_command(),
+          tokenize_command(), preprocess_command(), pull_command(),       models_command(),   doctor_command(),
+          bench_command(),    config_command(),     completion_command(), help_command()};
 }
 
 }  // namespace gaze::cli

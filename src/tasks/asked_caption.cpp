@@ -5,7 +5,8 @@
 
 #include "base/error.h"
 #include "base/message.h"
-#include "tasks/caption_inputs.h"
+#include "tasks/keep_caption.h"
+#include "tasks/named_pictures.h"
 #include "tasks/remote_chat.h"
 
 namespace gaze {
@@ -29,20 +30,21 @@ CaptionResult caption_by_asking(Library& library, VisualChat& chat, const ModelK
                                 AnswerOptions answer, const CancelToken& cancel) {
   constexpr float kNoScore = std::numeric_limits<float>::quiet_NaN();
   CaptionResult result;
-  std::vector<CaptionInput> inputs = gather_inputs(named, options.follow_links, cancel, result.failed);
+  std::vector<NamedPicture> inputs = gather_pictures(named, options.follow_links, cancel, result.failed);
   const std::string question = options.prompt.empty() ? caption_prompt(options.language) : options.prompt;
   if (!answer.max_tokens) answer.max_tokens = kMaxTokens;
   const CaptionKey key{model, settings_text(question, answer)};
   CaptionStore store(library);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    auto& [picture, is_named, fault] = inputs[i];
+    NamedPicture& input = inputs[i];
+    CaptionedPicture picture{.image = input.image, .file = input.file};
     if (options.progress) options.progress(i, inputs.size());
     if (picture.image == "-") {
       throw Error(ErrorCode::usage, message("{} describes files, not standard input", chat.model()),
                   message("give the picture as a file"));
     }
     try {
-      if (fault) throw Error(*fault);
+      if (input.fault) throw Error(*input.fault);
       if (const auto kept = store.find(picture.file, key)) {
         picture.candidates = {{kept->text, kNoScore, {}}};
         ++result.reused;
@@ -58,7 +60,7 @@ CaptionResult caption_by_asking(Library& library, VisualChat& chat, const ModelK
       const bool of_this_one = error.code() == ErrorCode::bad_image || error.code() == ErrorCode::not_found ||
                                error.code() == ErrorCode::image_too_large || error.code() == ErrorCode::limit_exceeded;
       if (!of_this_one) throw;
-      if (error.code() == ErrorCode::bad_image && !is_named) {  // a folder holds other files too
+      if (is_no_picture(input, error)) {
         ++result.skipped;
       } else {
         result.failed.push_back({picture.image, error.code(), error.message()});

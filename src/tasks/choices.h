@@ -10,8 +10,7 @@
 
 namespace gaze {
 
-// "a,b,c", or a file with one choice a line. Blanks around a choice are not part of it, empty ones are left out.
-// Errors: usage (fewer than two, more than a thousand, one that comes twice), limit_exceeded.
+// As parse_list (word_list.h). Errors: usage (also fewer than two), limit_exceeded.
 std::vector<std::string> parse_choices(const std::string& list_or_file);
 
 // Makes the likeliest choice the answer, with the first of the `ends`; `scores` as score_choices gives them for `ids`.

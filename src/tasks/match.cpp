@@ -16,14 +16,6 @@ void softmax(std::vector<Match>& matches) {
   for (Match& one : matches) one.probability /= sum;
 }
 
-// Lead bytes of U+4000 to U+9FFF in UTF-8: nearly all Chinese characters.
-bool has_chinese(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0xE4 && byte <= 0xE9;
-  });
-}
-
 template <class Model>
 std::vector<std::vector<TokenId>> encode(const Model& model, std::span<const std::string> texts, bool parse_special) {
   std::vector<std::vector<TokenId>> ids;
@@ -85,6 +77,14 @@ Matches match(const PictureMatcher& matcher, const std::filesystem::path& image,
     result.matches.push_back(match_of(scores));
   }
   return result;
+}
+
+// Lead bytes of U+4000 to U+9FFF in UTF-8: nearly all Chinese characters.
+bool has_chinese(const std::string& text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0xE4 && byte <= 0xE9;
+  });
 }
 
 bool is_wrong_language(const DualEncoder& encoder, std::span<const std::string> texts) {

@@ -36,6 +36,9 @@ Matches match(const PictureMatcher& matcher, const std::filesystem::path& image,
 std::vector<std::vector<TokenId>> encode_for(const DualEncoder& encoder, std::span<const std::string> texts,
                                              bool parse_special);
 
+// True where Chinese characters stand in it.
+bool has_chinese(const std::string& text);
+
 // True where one of the texts is Chinese and the model was trained on English alone (the CLIP family).
 bool is_wrong_language(const DualEncoder& encoder, std::span<const std::string> texts);
 

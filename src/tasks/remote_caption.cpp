@@ -1,14 +1,11 @@
 #include "tasks/remote_caption.h"
 
 #include <limits>
-#include <optional>
 #include <utility>
-#include <variant>
 
-#include "base/error.h"
 #include "catalog/caption_store.h"
-#include "tasks/caption_inputs.h"
-#include "tasks/remote_access.h"
+#include "tasks/keep_caption.h"
+#include "tasks/remote_round.h"
 
 namespace gaze {
 namespace {
@@ -17,32 +14,12 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxTokens = 100;
 
-struct Item {
-  CaptionedPicture picture;
-  bool named = false;  // by the user, not found in a folder
-  std::variant<std::monostate, ChatAnswer, Error> outcome{};
-};
-
-std::vector<Item> gather(std::span<const fs::path> named, bool follow_links, const CancelToken& cancel,
-                         std::vector<FailedInput>& failed) {
-  std::vector<Item> items;
-  for (CaptionInput& input : gather_inputs(named, follow_links, cancel, failed)) {
-    items.push_back({.picture = std::move(input.picture), .named = input.named});
-    if (input.fault) items.back().outcome = *input.fault;
-  }
-  return items;
-}
-
-// The question for files that are still without an outcome.
-PictureRound round_of(std::span<const std::string> files, const Bytes& standard_input, const CaptionOptions& options) {
-  PictureRound round{.pictures = files, .standard_input = &standard_input};
-  round.text = options.prompt.empty() ? caption_prompt(options.language) : options.prompt;
+NamedRound round_of(const Bytes& standard_input, const CaptionOptions& options) {
+  NamedRound round{.text = options.prompt.empty() ? caption_prompt(options.language) : options.prompt,
+                   .standard_input = &standard_input,
+                   .progress = options.progress};
   round.options.max_tokens = options.max_new_tokens.value_or(kMaxTokens);
   return round;
-}
-
-std::string file_of(const Item& item) {
-  return item.picture.image == "-" ? "-" : item.picture.file.path;
 }
 
 }  // namespace
@@ -50,68 +27,32 @@ std::string file_of(const Item& item) {
 CaptionResult caption_remotely(Library& library, const std::string& model, std::span<const fs::path> named,
                                const Bytes& standard_input, const CaptionOptions& options, const CancelToken& cancel) {
   CaptionResult result;
-  std::vector<Item> items = gather(named, options.follow_links, cancel, result.failed);
+  const std::vector<NamedPicture> inputs = gather_pictures(named, options.follow_links, cancel, result.failed);
+  std::vector<CaptionedPicture> captions;
+  for (const NamedPicture& input : inputs) captions.push_back({.image = input.image, .file = input.file});
 
-  std::vector<std::size_t> open;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (items[i].outcome.index() != 0) continue;
-    open.push_back(i);
-    names.push_back(file_of(items[i]));
-  }
-  const RemoteAccess access(model, true, open.size());
   CaptionStore store(library);
-
-  std::size_t done = items.size() - open.size(), told = 0;
-  const auto tell = [&](bool one_more) {
-    done += one_more;
-    for (; told < items.size() && items[told].outcome.index() != 0; ++told) {
-      const bool answered = std::holds_alternative<ChatAnswer>(items[told].outcome);
-      if (answered && options.on_caption) options.on_caption(items[told].picture);
-    }
-    if (options.progress) options.progress(done, items.size());
-  };
-  PictureRound round = round_of(names, standard_input, options);
+  NamedRound round = round_of(standard_input, options);
   const std::string settings = dump_json({{"prompt", round.text}, {"max_tokens", *round.options.max_tokens}});
-  round.on_answer = [&](std::size_t i, const ChatAnswer& answer) {
-    CaptionedPicture& picture = items[open[i]].picture;
-    picture.candidates = {{one_line(answer.text), std::numeric_limits<float>::quiet_NaN(), {}}};
-    if (picture.image != "-") keep_caption(store, {{model, model}, settings}, picture);
-    items[open[i]].outcome = answer;
-    tell(true);
+  round.take = [&](std::size_t i, const ChatAnswer& answer) {
+    captions[i].candidates = {{one_line(answer.text), std::numeric_limits<float>::quiet_NaN(), {}}};
+    if (inputs[i].image != "-") keep_caption(store, {{model, model}, settings}, captions[i]);
   };
-  round.on_failure = [&](std::size_t i, const Error& error) {
-    items[open[i]].outcome = error;
-    tell(true);
+  round.tell = [&](std::size_t i) {
+    if (options.on_caption) options.on_caption(captions[i]);
   };
-  ask_of_each(access.model(), round, access.care(), cancel);
-  tell(false);
-
-  for (Item& item : items) {
-    if (const auto* error = std::get_if<Error>(&item.outcome)) {
-      if (error->code() == ErrorCode::bad_image && !item.named) {  // a folder holds other files too
-        ++result.skipped;
-      } else {
-        result.failed.push_back({item.picture.image, error->code(), error->message()});
-      }
-    } else {
-      result.captions.push_back(std::move(item.picture));
-    }
-  }
+  NamedRoundResult asked = ask_about_named(model, inputs, round, cancel);
+  for (const std::size_t i : asked.answered) result.captions.push_back(std::move(captions[i]));
+  std::move(asked.failed.begin(), asked.failed.end(), std::back_inserter(result.failed));
+  result.skipped = asked.skipped;
   return result;
 }
 
 OrderedJson describe_captions(const std::string& model, std::span<const fs::path> named, const Bytes& standard_input,
                               const CaptionOptions& options, const CancelToken& cancel) {
   std::vector<FailedInput> failed;
-  const std::vector<Item> items = gather(named, options.follow_links, cancel, failed);
-  std::vector<std::string> names;
-  for (const Item& item : items) {
-    if (const auto* error = std::get_if<Error>(&item.outcome)) throw *error;
-    names.push_back(file_of(item));
-  }
-  const RemoteAccess access(model, true, names.size());
-  return describe_first(access.model(), round_of(names, standard_input, options), access.care());
+  return describe_round(model, gather_pictures(named, options.follow_links, cancel, failed),
+                        round_of(standard_input, options));
 }
 
 }  // namespace gaze

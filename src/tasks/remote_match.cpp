@@ -8,40 +8,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "tasks/asked_probability.h"
 
 namespace gaze {
 namespace {
 
 constexpr double kSure = 0.5;
 constexpr double kLeastProbability = 1e-6;  // so that its logarithm is a number
-
-OrderedJson object_schema(const char* name, const OrderedJson& value) {
-  return {{"type", "object"},
-          {"properties", {{name, value}}},
-          {"required", OrderedJson::array({name})},
-          {"additionalProperties", false}};
-}
-
-[[noreturn]] void throw_no_probabilities(const std::string& model) {
-  throw Error(ErrorCode::invalid_json, message("{}: the answer has no probabilities in it", model),
-              message("take a model that can answer in JSON of a given schema"));
-}
-
-// A number in [0, 1]. Errors: invalid_json.
-double probability_of(const Json& value, const std::string& model) {
-  const double number = value.is_number() ? value.get<double>() : -1;
-  if (!(number >= 0 && number <= 1)) throw_no_probabilities(model);
-  return number;
-}
-
-Json field(const std::string& answer, const char* name, const std::string& model) {
-  try {
-    const Json object = parse_json(answer, model);
-    if (object.is_object() && object.contains(name)) return object[name];
-  } catch (const Error&) {  // words instead of JSON
-  }
-  throw_no_probabilities(model);
-}
 
 ChatRequest match_request(const RemoteModel& model, const std::string& image, std::span<const std::string> texts,
                           const CancelToken& cancel) {
@@ -51,7 +24,7 @@ ChatRequest match_request(const RemoteModel& model, const std::string& image, st
   for (std::size_t i = 0; i < texts.size(); ++i) question += fmt::format("{}. {}\n", i + 1, texts[i]);
   AnswerOptions options;
   options.max_tokens = 200 + 20 * static_cast<int>(std::min<std::size_t>(texts.size(), 10'000));
-  options.schema = object_schema("probabilities", {{"type", "array"}, {"items", {{"type", "number"}}}});
+  options.schema = object_schema({{"probabilities", {{"type", "array"}, {"items", {{"type", "number"}}}}}});
   ChatRequest request = make_request(options);
   request.messages = {make_message(model, {{image}, question}, options.detail, cancel)};
   return request;
@@ -63,12 +36,11 @@ Matches match_remotely(const RemoteAccess& access, const std::string& image, std
                        const CancelToken& cancel) {
   const std::string& name = access.model().spec().text;
   const ChatRequest request = match_request(access.model(), image, texts, cancel);
-  const Json list = field(send_with_care(access.model(), request, access.care(), cancel).text, "probabilities", name);
-  if (!list.is_array() || list.size() != texts.size()) throw_no_probabilities(name);
+  const Json answer = parse_answer(send_with_care(access.model(), request, access.care(), cancel).text, name);
   Matches matches{"softmax", {}};
   double sum = 0;
-  for (const Json& value : list) {
-    matches.matches.push_back({std::max(probability_of(value, name), kLeastProbability), 0});
+  for (const double probability : probabilities_in(answer, "probabilities", texts.size(), name)) {
+    matches.matches.push_back({std::max(probability, kLeastProbability), 0});
     sum += matches.matches.back().probability;
   }
   for (Match& match : matches.matches) {
@@ -91,9 +63,9 @@ std::vector<std::optional<double>> rate_remotely(
   std::size_t done = 0;
   PictureRound round{.pictures = pictures, .text = "How probable is it that this picture shows: " + text};
   round.options.max_tokens = 100;
-  round.options.schema = object_schema("probability", {{"type", "number"}});
+  round.options.schema = object_schema({{"probability", {{"type", "number"}}}});
   round.on_answer = [&](std::size_t picture, const ChatAnswer& answer) {
-    ratings[picture] = probability_of(field(answer.text, "probability", name), name);
+    ratings[picture] = probability_in(parse_answer(answer.text, name), "probability", name);
     progress(++done, pictures.size());
   };
   round.on_failure = [&](std::size_t, const Error& error) {

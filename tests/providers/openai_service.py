@@ -112,7 +112,7 @@ def of_schema(body):
     question = content if isinstance(content, str) else content[0]["text"]
     if "probabilities" in properties:
         count = len(re.findall(r"^\d+\. ", question, re.M))
-        return {"probabilities": [number / 10 for number in range(count)]}
+        return {"probabilities": [number / 10 for number in range(count)], **({"none": 0.25} if "none" in properties else {})}
     if "probability" in properties:
         return {"probability": len(body["messages"][-1]["content"][1]["image_url"]["url"]) % 97 / 97}
     if "enum" in properties.get("answer", {}):

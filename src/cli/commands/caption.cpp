@@ -15,6 +15,7 @@
 #include "tasks/asked_caption.h"
 #include "tasks/describe_files.h"
 #include "tasks/local_chat.h"
+#include "tasks/remote_access.h"
 #include "tasks/remote_caption.h"
 #include "tasks/remote_chat.h"
 #include "tasks/vision_cache.h"

@@ -6,6 +6,7 @@
 namespace gaze::cli {
 
 Command match_command();
+Command tag_command();
 Command ask_command();
 Command chat_command();
 Command generate_command();

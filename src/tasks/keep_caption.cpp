@@ -1,7 +1,6 @@
-#include "tasks/caption_inputs.h"
+#include "tasks/keep_caption.h"
 
 #include <cmath>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -9,35 +8,9 @@
 #include "base/limits.h"
 #include "catalog/content_hash.h"
 #include "tasks/picture_pipeline.h"
-#include "tasks/picture_walk.h"
 #include "text/search_words.h"
 
 namespace gaze {
-
-namespace fs = std::filesystem;
-
-std::vector<CaptionInput> gather_inputs(std::span<const fs::path> named, bool follow_links, const CancelToken& cancel,
-                                        std::vector<FailedInput>& failed) {
-  std::vector<CaptionInput> inputs;
-  for (const fs::path& one : named) {
-    if (one == "-") {
-      inputs.push_back({.picture = {.image = one}, .named = true});
-      continue;
-    }
-    try {
-      WalkedFolders walked = walk_folders(std::span(&one, 1), follow_links, cancel);
-      for (PictureFile& file : walked.files) {
-        const fs::path given = file.given.empty() ? file.path : file.given;
-        inputs.push_back({.picture = {.image = given, .file = std::move(file)}, .named = given == one});
-      }
-      for (FailedInput& folder : walked.failed) failed.push_back(std::move(folder));
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::not_found) throw;
-      inputs.push_back({.picture = {.image = one}, .named = true, .fault = error});
-    }
-  }
-  return inputs;
-}
 
 std::string one_line(std::string text) {
   for (char& c : text) c = c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
