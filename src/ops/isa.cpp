@@ -20,6 +20,11 @@ void append_leaf(unsigned leaf, std::string& text) {
   text.append(characters.data(), strnlen(characters.data(), characters.size()));
 }
 
+bool has_avx_vnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & bit_AVXVNNI) != 0;
+}
+
 bool made_by_intel() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx && d == signature_INTEL_edx &&
@@ -33,6 +38,7 @@ CpuFeatures find_features() {
   };
   CpuFeatures features;
   features.avx2 = has(dnnl::cpu_isa::avx2);
+  features.avx_vnni = features.avx2 && isa != static_cast<unsigned>(dnnl::cpu_isa::avx2) && has_avx_vnni();
   features.avx512 = has(dnnl::cpu_isa::avx512_core);
   features.avx512_vnni = has(dnnl::cpu_isa::avx512_core_vnni);
   features.avx512_bf16 = has(dnnl::cpu_isa::avx512_core_bf16);
@@ -53,7 +59,7 @@ const CpuFeatures& cpu_features() {
 std::string isa_name() {
   const CpuFeatures& cpu = cpu_features();
   if (!cpu.avx2) return "SSE4";
-  if (!cpu.avx512) return "AVX2";
+  if (!cpu.avx512) return cpu.avx_vnni ? "AVX2 VNNI" : "AVX2";
   std::string name = "AVX-512";
   if (cpu.avx512_vnni) name += " VNNI";
   if (cpu.avx512_bf16) name += " BF16";

@@ -6,7 +6,8 @@
 namespace gaze {
 
 struct CpuFeatures {
-  bool avx2 = false;
+  bool avx2 = false;             // with FMA and F16C, as all have
+  bool avx_vnni = false;         // int8 dot products in 256 bits
   bool avx512 = false;           // F, BW, VL, DQ
   bool avx512_vnni = false;      // int8 dot products
   bool avx512_bf16 = false;      // bf16 dot products

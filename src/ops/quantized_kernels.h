@@ -25,13 +25,17 @@ struct QuantizedTask {
   std::int64_t out_stride;
 };
 inline constexpr std::int64_t kRowsPerTask = 32;
+// From so many rows of activations on, a tile's unpacking costs less than it saves.
+inline constexpr std::int64_t kRowsForTiles = 5;
 
 // A row of activations at a time; weights are unpacked in registers.
 void multiply_rows_avx512(const QuantizedTask& task);
 // Many rows of activations: weights are unpacked once into a tile that lies in the second-level cache.
 void multiply_tile_avx512(const QuantizedTask& task);
-// Any number of rows, over unpacked rows of weights.
-void multiply_rows_avx2(const QuantizedTask& task);
+// Any number of rows, over groups of eight unpacked rows of weights.
+void multiply_avx2(const QuantizedTask& task);
+void multiply_avx_vnni(const QuantizedTask& task);
+// Any number of rows, one unpacked row of weights after the other.
 void multiply_rows_plain(const QuantizedTask& task);
 
 }  // namespace gaze

@@ -11,13 +11,25 @@
 namespace gaze {
 namespace {
 
-// From so many rows of activations on, a tile's unpacking costs less than it saves.
-constexpr std::int64_t kRowsForTiles = 5;
-
 QuantizedIsa best_isa() {
   const CpuFeatures& cpu = cpu_features();
   if (cpu.avx512_vnni) return QuantizedIsa::avx512;
+  if (cpu.avx_vnni) return QuantizedIsa::avx_vnni;
   return cpu.avx2 ? QuantizedIsa::avx2 : QuantizedIsa::plain;
+}
+
+using Kernel = void (*)(const QuantizedTask& task);
+Kernel kernel_for(QuantizedIsa isa, std::int64_t rows) {
+  switch (isa) {
+    case QuantizedIsa::avx512:
+      return rows < kRowsForTiles ? multiply_rows_avx512 : multiply_tile_avx512;
+    case QuantizedIsa::avx_vnni:
+      return multiply_avx_vnni;
+    case QuantizedIsa::avx2:
+      return multiply_avx2;
+    default:
+      return multiply_rows_plain;
+  }
 }
 
 // For each group of values that share a scale of the weights: −offset · Σ values.
@@ -78,10 +90,7 @@ void QuantizedMatmul::multiply(const Tensor& x, bool add, Tensor& y) const {
     tasks += (part.shape[0] + kRowsPerTask - 1) / kRowsPerTask;
     columns += part.shape[0];
   }
-  const auto kernel = isa_ == QuantizedIsa::avx512
-                          ? (rows < kRowsForTiles ? multiply_rows_avx512 : multiply_tile_avx512)
-                      : isa_ == QuantizedIsa::avx2 ? multiply_rows_avx2
-                                                   : multiply_rows_plain;
+  const Kernel kernel = kernel_for(isa_, rows);
   const float* bias = bias_.defined() ? bias_.data<float>() : nullptr;
   float* const to = y.data<float>();
   parallel_for(tasks, [&](std::int64_t index) {

@@ -11,7 +11,7 @@
 namespace gaze {
 
 // Which loops run; only tests and benchmarks choose.
-enum class QuantizedIsa { best, avx512, avx2, plain };
+enum class QuantizedIsa { best, avx512, avx_vnni, avx2, plain };
 
 // Immutable after construction; run() may be called from several threads at once. Keeps the blocks' memory alive.
 class QuantizedMatmul {

@@ -2,6 +2,7 @@
 #include "ops/quantized_matmul.h"
 
 #include <memory>
+#include <optional>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -19,14 +20,16 @@ constexpr BlockType kTypes[] = {BlockType::q4_0, BlockType::q4_1, BlockType::q5_
                                 BlockType::q8_0, BlockType::q4_k, BlockType::q5_k, BlockType::q6_k};
 
 // Any bytes are blocks; only the half precision numbers in them must be small. Memory ends where the blocks end and
-// begins at an odd address.
-BlockTensor random_blocks(BlockType type, std::int64_t rows, std::int64_t width, unsigned seed) {
+// begins at an odd address. byte: what all bytes are, else random ones.
+BlockTensor random_blocks(BlockType type, std::int64_t rows, std::int64_t width, unsigned seed,
+                          std::optional<int> byte = {}) {
   const auto block = static_cast<std::size_t>(block_bytes(type));
   const std::size_t size = static_cast<std::size_t>(rows * width / block_elements(type)) * block;
   const std::shared_ptr<std::byte[]> memory(new std::byte[size + 1]);
   std::byte* const bytes = memory.get() + 1;
   std::mt19937 random(seed);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(random());
+  for (std::size_t i = 0; i < size; ++i)
+    bytes[i] = static_cast<std::byte>(byte ? static_cast<unsigned>(*byte) : random());
   const auto set_half = [&](std::size_t at, float value) {
     const F16 half = to_f16(value);
     std::memcpy(bytes + at, &half, sizeof(half));
@@ -62,6 +65,7 @@ Tensor through_int8(const Tensor& x) {
 std::vector<QuantizedIsa> present_isas() {
   std::vector<QuantizedIsa> isas{QuantizedIsa::plain};
   if (cpu_features().avx2) isas.push_back(QuantizedIsa::avx2);
+  if (cpu_features().avx_vnni) isas.push_back(QuantizedIsa::avx_vnni);
   if (cpu_features().avx512_vnni) isas.push_back(QuantizedIsa::avx512);
   return isas;
 }
@@ -120,6 +124,27 @@ TEST(QuantizedMatmul, EveryKernelIsTheReferencesProduct) {
             QuantizedMatmul({weight}, {}, isa).run(x, y);
             ASSERT_NO_FATAL_FAILURE(test::expect_close(y, expected, 2e-4)) << width << " " << out << " " << rows;
           }
+        }
+      }
+    }
+  }
+}
+
+// All weights at either end of their range with activations at ±127: sums that narrow instructions would saturate.
+TEST(QuantizedMatmul, TheLargestSumsAreWhole) {
+  constexpr std::int64_t kWidth = 512, kOut = 11;
+  for (const BlockType type : kTypes) {
+    for (const int byte : {0x00, 0xFF, 0x7F, 0x80}) {
+      const BlockTensor weight = random_blocks(type, kOut, kWidth, 1, byte);
+      for (const std::int64_t rows : {1, 9}) {
+        Tensor x = Tensor::empty({rows, kWidth}, DType::f32);
+        for (std::int64_t i = 0; i < x.elements(); ++i) x.data<float>()[i] = i / kWidth % 2 == 0 ? 1.0f : -1.0f;
+        const Tensor expected = reference::matmul(x, weight.to_f32(), {}, Activation::none);
+        for (const QuantizedIsa isa : present_isas()) {
+          SCOPED_TRACE(std::string(to_string(type)) + " isa " + std::to_string(static_cast<int>(isa)));
+          Tensor y = Tensor::empty({rows, kOut}, DType::f32);
+          QuantizedMatmul({weight}, {}, isa).run(x, y);
+          ASSERT_NO_FATAL_FAILURE(test::expect_close(y, expected, 2e-4)) << byte << " " << rows;
         }
       }
     }

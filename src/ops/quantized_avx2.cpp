@@ -1,0 +1,80 @@
+// Products with quantised weights by AVX2's 16-bit sums of byte products.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // in GCC 12's own header (GCC bug 105593)
+#include <algorithm>
+#include <cstring>
+
+#include <immintrin.h>
+
+#include "ops/quantized_group.h"
+#include "ops/quantized_kernels.h"
+
+#define GAZE_TARGET __attribute__((target("avx2,f16c,fma")))
+
+namespace gaze {
+namespace {
+
+// A product of bytes is added to its neighbour's in 16 bits, which saturate: values of eight bits are multiplied as two
+// of four. Of smaller ones so many sums follow each other in 16 bits as surely fit there.
+struct Dot {
+  static constexpr bool kSplit = true;
+
+  template <class F, int R, int V>
+  __attribute__((always_inline)) GAZE_TARGET static inline void run(const QuantizedGroup* groups, std::int64_t at,
+                                                                    const std::int8_t* values, std::int64_t stride,
+                                                                    const std::int32_t* starts,
+                                                                    std::int64_t starts_stride, __m256i (&dots)[R][V]) {
+    constexpr int kPlanes = F::kBits == 8 ? 2 : 1, kBits = F::kBits / kPlanes;
+    constexpr int kQuads = F::kPart / 4, kHeld = kBits == 4 ? 8 : kBits == 5 ? 4 : 2;
+    static_assert(kQuads % kHeld == 0 && kHeld * 2 * ((1 << kBits) - 1) * 127 < (1 << 15));
+#pragma GCC unroll 4
+    for (int m = 0; m < R; ++m) {
+      for (int v = 0; v < V; ++v) dots[m][v] = _mm256_set1_epi32(starts[m * starts_stride]);
+    }
+#pragma GCC unroll 2
+    for (int plane = 0; plane < kPlanes; ++plane) {
+#pragma GCC unroll 4
+      for (int first = 0; first < kQuads; first += kHeld) {
+        __m256i sums[R][V];
+#pragma GCC unroll 8
+        for (int quad = first; quad < first + kHeld; ++quad) {
+          __m256i weights[V];
+          for (int v = 0; v < V; ++v) {
+            const std::uint8_t* from = groups[v].values + plane * kStretch * kGroupRows + (at + 4 * quad) * kGroupRows;
+            weights[v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+          }
+#pragma GCC unroll 4
+          for (int m = 0; m < R; ++m) {
+            std::int32_t four;
+            std::memcpy(&four, values + m * stride + at + 4 * quad, sizeof(four));
+            const __m256i broadcast = _mm256_set1_epi32(four);
+            for (int v = 0; v < V; ++v) {
+              const __m256i product = _mm256_maddubs_epi16(weights[v], broadcast);
+              sums[m][v] = quad == first ? product : _mm256_add_epi16(sums[m][v], product);
+              asm("" : "+x"(sums[m][v]));  // in this order: a tree of sums, as GCC makes of it, needs more registers
+            }
+          }
+        }
+        const __m256i factor = _mm256_set1_epi16(plane == 0 ? 1 : 16);
+#pragma GCC unroll 4
+        for (int m = 0; m < R; ++m) {
+          for (int v = 0; v < V; ++v) {
+            dots[m][v] = _mm256_add_epi32(dots[m][v], _mm256_madd_epi16(sums[m][v], factor));
+          }
+        }
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace gaze
+
+#include "ops/quantized_avx2-inl.h"
+
+namespace gaze {
+
+void multiply_avx2(const QuantizedTask& task) {
+  multiply_any(task);
+}
+
+}  // namespace gaze
