@@ -11,6 +11,7 @@
 #include "models/idefics3/picture_encoder.h"
 #include "models/llava/mmproj.h"
 #include "models/llava/picture_encoder.h"
+#include "models/quantised_checkpoint.h"
 #include "models/registry.h"
 #include "weights/views.h"
 
@@ -69,9 +70,11 @@ ChatModel::Parts text_parts(const Checkpoint& checkpoint, const Json& text_confi
   ChatModel::Parts parts;
   parts.origin = checkpoint.weights_name();
   parts.config = std::move(config);
+  if (is_quantised_checkpoint(checkpoint.folder)) parts.config.rotary_pairs = RotaryPairs::adjacent;
   parts.weights = checkpoint.weights;
   parts.tokenizer = open_tokenizer(checkpoint, parts.config.vocab_size);
-  parts.chat_template = ChatTemplate::recognise(chat_template_in(checkpoint.folder));
+  parts.jinja = chat_template_in(checkpoint.folder);
+  parts.chat_template = ChatTemplate::recognise(parts.jinja);
   parts.defaults.eos_token_ids = end_tokens(checkpoint, text_config);
   return parts;
 }
@@ -133,20 +136,6 @@ const Family* family_of(const Json& config) {
   return nullptr;
 }
 
-std::unique_ptr<const ChatModel> load_folder(const fs::path& folder, Precision precision) {
-  const Checkpoint checkpoint = open_checkpoint(folder);
-  const Family* family = family_of(checkpoint.config);
-  if (!family) {
-    std::string supported;
-    for (const Family& each : kFamilies) supported.append(supported.empty() ? "" : ", ").append(each.architecture);
-    throw Error(ErrorCode::unsupported_model,
-                message("{}: \"{}\" is not a model that {}", checkpoint.config_name(),
-                        architecture_of(checkpoint.config), message("answers questions about pictures")),
-                message("supported: {}", supported));
-  }
-  return std::make_unique<const ChatModel>(family->open(checkpoint, precision), precision);
-}
-
 }  // namespace
 
 bool is_chat_model(const Json& config) {
@@ -158,9 +147,23 @@ bool is_picture_chat_model(const Json& config) {
   return family && family->pictures;
 }
 
+llama::ChatModel::Parts open_chat_parts(const fs::path& folder, Precision precision) {
+  const Checkpoint checkpoint = open_checkpoint(folder);
+  const Family* family = family_of(checkpoint.config);
+  if (!family) {
+    std::string supported;
+    for (const Family& each : kFamilies) supported.append(supported.empty() ? "" : ", ").append(each.architecture);
+    throw Error(ErrorCode::unsupported_model,
+                message("{}: \"{}\" is not a model that {}", checkpoint.config_name(),
+                        architecture_of(checkpoint.config), message("answers questions about pictures")),
+                message("supported: {}", supported));
+  }
+  return family->open(checkpoint, precision);
+}
+
 std::unique_ptr<const ChatModel> load_chat_model(const fs::path& path, Precision precision, const fs::path& mmproj) {
   if (!llama::is_gguf(path)) {
-    if (mmproj.empty()) return load_folder(path, precision);
+    if (mmproj.empty()) return std::make_unique<const ChatModel>(open_chat_parts(path, precision), precision);
     throw Error(ErrorCode::usage, message("{}: only a .gguf file takes another one for its pictures", display(path)),
                 message("leave --mmproj out"));
   }

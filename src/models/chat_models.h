@@ -13,6 +13,10 @@ namespace gaze {
 bool is_chat_model(const Json& config);
 bool is_picture_chat_model(const Json& config);
 
+// A checkpoint folder with all that its files say, before the weights are looked at. Errors: model_not_found,
+// unsupported_model, bad_weights, invalid_json.
+llama::ChatModel::Parts open_chat_parts(const std::filesystem::path& folder, Precision precision);
+
 // A checkpoint folder or a .gguf file; `mmproj`: the file with the eyes of the latter, or empty. Errors: not_found,
 // model_not_found, unsupported_model, bad_weights (all missing, extra and misshapen tensors), out_of_memory, usage
 // (eyes for a folder, which has its own).

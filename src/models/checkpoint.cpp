@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/message.h"
+#include "models/quantised_checkpoint.h"
 
 namespace gaze {
 
@@ -20,7 +21,8 @@ Checkpoint open_checkpoint(const std::filesystem::path& folder) {
     throw Error(ErrorCode::model_not_found, message("{}: no checkpoint: there is no config.json", display(folder)),
                 message("a checkpoint is a folder with config.json, the weights and the tokenizer's files"));
   }
-  return {folder, read_json_file(folder / "config.json"), open_weights(folder)};
+  return {folder, read_json_file(folder / "config.json"),
+          is_quantised_checkpoint(folder) ? open_quantised_weights(folder) : open_weights(folder)};
 }
 
 ImageProcessor open_image_processor(const std::filesystem::path& folder, int image_size) {

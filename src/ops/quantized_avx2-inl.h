@@ -133,6 +133,7 @@ void multiply(const QuantizedTask& task) {
 }
 
 void multiply_any(const QuantizedTask& task) {
+  if (multiply_row_avx2(task)) return;
   switch (task.type) {
     case BlockType::q4_0:
       return multiply<Form<4, 32, false>>(task);

@@ -359,7 +359,7 @@ std::int64_t bytes_of(const fs::path& path) {
   std::int64_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(path, ignored)) {
     const fs::path extension = entry.path().extension();
-    if (extension == ".safetensors" || extension == ".bin")
+    if (extension == ".safetensors" || extension == ".bin" || extension == ".gguf")
       bytes += static_cast<std::int64_t>(entry.file_size(ignored));
   }
   return bytes;

@@ -156,7 +156,7 @@ ModelEntry ModelStore::describe(std::string name, const fs::path& folder) const 
     if (entry.tasks.empty()) {
       throw Error(ErrorCode::unsupported_model, message("\"{}\" is no model that gaze knows", architecture_of(config)));
     }
-    entry.parameters = count_parameters(*open_weights(folder));
+    entry.parameters = count_parameters(*open_checkpoint(folder).weights);
   } catch (const Error& error) {
     entry.fault = error.message();
   }

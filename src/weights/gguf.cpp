@@ -2,30 +2,17 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <utility>
 
 #include "base/message.h"
+#include "weights/gguf_types.h"
 
 namespace gaze {
 namespace {
 
-constexpr std::uint64_t kDefaultAlignment = 32;
 constexpr std::uint32_t kMostDimensions = 4;   // ggml's
 constexpr std::uint64_t kSmallestTensor = 25;  // a name's length, one byte of name, dimensions, type, offset
-
-struct PlainType {
-  std::uint32_t number;
-  DType type;
-};
-constexpr PlainType kPlain[] = {{0, DType::f32}, {1, DType::f16},  {30, DType::bf16}, {28, DType::f64},
-                                {24, DType::i8}, {25, DType::i16}, {26, DType::i32},  {27, DType::i64}};
-struct BlockedType {
-  std::uint32_t number;
-  BlockType type;
-};
-constexpr BlockedType kBlocked[] = {{2, BlockType::q4_0},  {3, BlockType::q4_1}, {6, BlockType::q5_0},
-                                    {7, BlockType::q5_1},  {8, BlockType::q8_0}, {12, BlockType::q4_k},
-                                    {13, BlockType::q5_k}, {14, BlockType::q6_k}};
 
 }  // namespace
 
@@ -46,7 +33,7 @@ GgufFile::GgufFile(const WeightFile& file) : origin_(file.origin), owner_(file.o
     refuse(origin_, message("{} tensors do not fit into the {} bytes that follow", tensor_count, reader.remaining()));
   }
   metadata_ = GgufMetadata(reader, key_count, origin_);
-  const std::int64_t alignment = metadata_.integer("general.alignment", kDefaultAlignment);
+  const std::int64_t alignment = metadata_.integer("general.alignment", kGgufAlignment);
   if (alignment <= 0 || !std::has_single_bit(static_cast<std::uint64_t>(alignment))) {
     refuse(origin_, message("general.alignment is {}, not a power of two", alignment));
   }
@@ -87,13 +74,12 @@ GgufFile::Place GgufFile::read_place(ByteReader& reader) const {
   place.info = {std::string(name), DType::f32, Shape(std::move(extents))};
   place.offset = reader.number<std::uint64_t>();  // apart: g++ 12 destroys a nested aggregate twice where this throws
 
-  const auto* plain = std::find_if(std::begin(kPlain), std::end(kPlain), [&](auto row) { return row.number == type; });
-  const auto* blocked =
-      std::find_if(std::begin(kBlocked), std::end(kBlocked), [&](auto row) { return row.number == type; });
-  if (plain != std::end(kPlain)) {
+  const auto* plain = std::ranges::find(kGgufPlainTypes, type, &GgufPlainType::number);
+  const auto* blocked = std::ranges::find(kGgufBlockTypes, type, &GgufBlockType::number);
+  if (plain != std::end(kGgufPlainTypes)) {
     place.info.dtype = plain->type;
     place.size = byte_size(place.info, origin_);
-  } else if (blocked != std::end(kBlocked)) {
+  } else if (blocked != std::end(kGgufBlockTypes)) {
     place.block = blocked->type;
     const auto elements = static_cast<std::int64_t>(byte_size(place.info, origin_) / size_of(DType::f32));
     const std::int64_t width = rank == 0 ? 1 : place.info.shape[-1], block = block_elements(*place.block);

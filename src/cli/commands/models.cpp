@@ -4,12 +4,15 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
 #include "cli/invocation.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "tasks/model_store.h"
+#include "tasks/quantise_model.h"
 #include "tasks/vision_cache.h"
 
 namespace gaze::cli {
@@ -69,8 +72,40 @@ int run_cache(Invocation& invocation) {
   return 0;
 }
 
+// `models quantise NAME|PATH --to int8|int4`: a language model in fewer bits.
+int run_quantise(Invocation& invocation) {
+  const std::vector<std::string>& words = invocation.arguments;
+  const std::string to = invocation.settings.text("to");
+  if (words.size() < 2 || to.empty()) {
+    throw Error(ErrorCode::usage,
+                message("{} needs more: {}", "models", "gaze models quantise NAME|PATH --to int8|int4"),
+                message("see: gaze {} --help", "models"));
+  }
+  const QuantiseOrder order{words[1], to == "int4" ? WeightBits::four : WeightBits::eight,
+                            invocation.settings.text("output")};
+  Progress progress(0, "MiB");
+  const QuantisedModel made =
+      quantise_model(order, ModelStore(invocation.folders.models()), invocation.folders.models(), invocation.cancel,
+                     [&](std::int64_t done, std::int64_t total) {
+                       progress.show(static_cast<std::size_t>(done / MiB), static_cast<std::size_t>(total / MiB + 1));
+                     });
+  progress.clear();
+  if (invocation.json()) {
+    OrderedJson document{{"models", OrderedJson::array({model_json(made.entry)})}};
+    document["bytes_before"] = made.sizes.bytes_before;
+    document["bytes_after"] = made.sizes.bytes_after;
+    invocation.output.document(document);
+  } else {
+    invocation.output.line(message("{}: weights of {} instead of {}; --model {}", display(made.entry.path),
+                                   mebibytes(made.sizes.bytes_after), mebibytes(made.sizes.bytes_before),
+                                   made.entry.name));
+  }
+  return 0;
+}
+
 int run_models(Invocation& invocation) {
   if (!invocation.arguments.empty() && invocation.arguments[0] == "cache") return run_cache(invocation);
+  if (!invocation.arguments.empty() && invocation.arguments[0] == "quantise") return run_quantise(invocation);
   const ModelStore store(invocation.folders.models());
   const std::vector<std::string>& words = invocation.arguments;
   std::vector<ModelEntry> entries;
@@ -111,16 +146,24 @@ int run_models(Invocation& invocation) {
 Command models_command() {
   Command command;
   command.name = "models";
-  command.arguments = "[show|remove|verify NAME|PATH | cache [clear]]";
+  command.arguments = "[show|remove|verify|quantise NAME|PATH | cache [clear]]";
   command.summary = message("the models there are, and whether they are whole");
   command.description = message(
       "A model is a folder as published on the hub (config.json, model.safetensors, tokenizer files). Installed ones "
-      "stand in $GAZE_HOME/models under their hub id; --model also takes the path of one anywhere.");
-  command.words = {"show", "remove", "verify", "cache"};
+      "stand in $GAZE_HOME/models under their hub id; --model also takes the path of one anywhere. `quantise` writes a "
+      "language model anew in 4 or 8 bits a weight, as a folder whose model.gguf is mapped into memory as it is (other "
+      "programs read it too): int8 is hardly to be told from the original, int4 is half as large and as fast again. "
+      "Eyes "
+      "keep their numbers; other kinds of models take --precision int8 instead.");
+  command.words = {"show", "remove", "verify", "quantise", "cache"};
   command.examples = {{"gaze models", message("all of them")},
                       {"gaze models show gaze-mini", message("one in detail")},
                       {"gaze models verify ./clip-vit-base-patch32", message("read every file and every tensor")},
+                      {"gaze models quantise llava-hf/llava-1.5-7b-hf --to int4",
+                       message("then: --model llava-hf/llava-1.5-7b-hf-int4")},
                       {"gaze models cache clear", message("forget what models saw in pictures")}};
+  command.options = {choice("to", {"int8", "int4"}, message("of quantise: bits a weight"), ""),
+                     file("output", "FOLDER", message("of quantise: where to; default: NAME-int4 or NAME-int8"))};
   command.most_arguments = 2;
   command.run = run_models;
   return command;

@@ -29,6 +29,7 @@ class ChatModel {
     std::shared_ptr<const WeightSource> weights;  // the language model's under "model" and "lm_head"
     std::unique_ptr<const Tokenizer> tokenizer;
     ChatTemplate chat_template{ChatForm::plain};
+    std::string jinja;  // the program that it was recognised by; empty where there is none
     GenerationConfig defaults;
     // Of models that look at pictures: their rows of the weight table, and what binds them once it was checked.
     WeightTable table;

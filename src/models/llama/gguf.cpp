@@ -1,6 +1,7 @@
 #include "models/llama/gguf.h"
 
 #include <array>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -149,6 +150,37 @@ std::unique_ptr<const Tokenizer> make_tokenizer(const GgufMetadata& data, const 
 }
 
 }  // namespace
+
+std::optional<std::string> gguf_name(std::string_view name) {
+  if (name == "model.embed_tokens.weight") return "token_embd.weight";
+  if (name == "model.norm.weight") return "output_norm.weight";
+  if (name == "lm_head.weight") return "output.weight";
+  constexpr std::string_view kLayers = "model.layers.";
+  const std::size_t dot = name.find('.', kLayers.size()), last = name.rfind('.');
+  if (!name.starts_with(kLayers) || dot == std::string_view::npos || last <= dot) return {};
+  for (const auto& [theirs, reference] : kInLayer) {
+    if (name.substr(dot + 1, last - dot - 1) != reference) continue;
+    return fmt::format("blk.{}.{}{}", name.substr(kLayers.size(), dot - kLayers.size()), theirs, name.substr(last));
+  }
+  return {};
+}
+
+std::shared_ptr<const WeightSource> with_reference_names(const WeightFile& file) {
+  return renamed(std::make_shared<const GgufFile>(file), file.origin, reference_name);
+}
+
+Tensor frequency_factors(const Config& config) {
+  const auto count = std::ssize(config.rotary_frequencies);
+  Tensor factors = Tensor::empty({count}, DType::f32);
+  bool differ = false;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double own = std::pow(double{kGgufRotaryBase}, -2.0 * static_cast<double>(i) / config.head_dim);
+    const double factor = own / config.rotary_frequencies[static_cast<std::size_t>(i)];
+    factors.data<float>()[i] = static_cast<float>(factor);
+    differ = differ || std::abs(factor - 1) > 1e-6;
+  }
+  return differ ? factors : Tensor();
+}
 
 GgufModel read_gguf(const WeightFile& bytes) {
   const auto file = std::make_shared<const GgufFile>(bytes);

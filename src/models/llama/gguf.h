@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "models/llama/config.h"
 #include "text/tokenizer.h"
@@ -20,5 +22,13 @@ struct GgufModel {
 
 // Errors: bad_weights, unsupported_model (another architecture, tokenizer, or way of turning positions).
 GgufModel read_gguf(const WeightFile& file);
+
+// For those who write such files. The name there of a tensor of "model" or "lm_head"; nothing: it is left out.
+std::optional<std::string> gguf_name(std::string_view reference_name);
+// The weights of a file under the reference's names; its metadata is not read. Errors: bad_weights.
+std::shared_ptr<const WeightSource> with_reference_names(const WeightFile& file);
+// What each frequency of that base is divided by ("rope_freqs.weight"); undefined where they are the config's.
+inline constexpr float kGgufRotaryBase = 10000;
+Tensor frequency_factors(const Config& config);
 
 }  // namespace gaze::llama
