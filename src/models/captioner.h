@@ -35,8 +35,8 @@ class Captioner {
   virtual const Tokenizer& tokenizer() const = 0;
 
   // Five beams, at most 30 tokens, early stopping, as in the reference's tutorial, unless the checkpoint says
-  // otherwise; with the model's end token.
-  virtual GenerationConfig generation_defaults() const = 0;
+  // otherwise; with the model's end token, and without what does not belong to `language` (as for start_tokens).
+  virtual GenerationConfig generation_defaults(const std::string& language) const = 0;
 
   // What a caption begins with: start token, language, the user's prompt. `language` is "en", "zh" or empty.
   // Errors: usage (a language or a prompt that the model does not take).

@@ -105,7 +105,7 @@ double seconds_to_caption(const Captioner& model, int pictures, const BenchOptio
   constexpr int kTokens = 30;
   const Tensor pixels = pixels_for(model.image_processor(), pictures);
   const std::vector prompts(static_cast<std::size_t>(pictures), model.start_tokens({}, {}));
-  GenerationConfig config = model.generation_defaults();
+  GenerationConfig config = model.generation_defaults({});
   config.num_beams = options.beams;
   config.max_length = static_cast<int>(prompts.front().size()) + kTokens;
   config.eos_token_ids.clear();  // no caption ends sooner

@@ -166,9 +166,10 @@ def real():
         memory = model.decoder.picture(feature_map, pooled)
         captions = {}
         for name, language in LANGUAGE_IDS.items():
+            options = tokenizer.within(name, GENERATION)
             for beams in (1, GENERATION["num_beams"]):
-                found = beam_search(model.decoder, memory, language, GENERATION, beams)
-                check_against_transformers(model, memory, language, GENERATION, beams, found)
+                found = beam_search(model.decoder, memory, language, options, beams)
+                check_against_transformers(model, memory, language, options, beams, found)
                 captions[f"{name}, {beams} beams"] = [{"ids": ids, "text": tokenizer.decode(ids)} for ids in found]
         texts, images = [], model.image_embeds(pooled)
         for text in TEXTS:

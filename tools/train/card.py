@@ -9,7 +9,7 @@ tags: [image-text-retrieval, image-to-text, chinese, english]
 datasets: [flickr8k, flickr8k-cn, caltech101, imagenet-sample-images, fashion-product-images-small]
 ---
 # gaze-mini
-A small dual encoder (pictures and Chinese or English texts in one space of 384 dimensions) and captioner (Chinese or English), trained from scratch on two CPU cores around a pretrained picture network. Gaze uses it when no other model is installed. It is made to be useful without any download, not to compete with CLIP.
+A small dual encoder (pictures and Chinese or English texts in one space of 384 dimensions) and captioner (Chinese or English), trained around a pretrained picture network. Gaze uses it when no other model is installed. It is made to be useful without any download, not to compete with CLIP.
 
 17.4 million parameters: EfficientNet-Lite2 (260×260, 4.8 M), a text tower of 4 layers × 256 (5.3 M), a caption decoder of 4 layers × 256 (6.8 M), projections. Weights are int8 with one scale a row; layout and every rule of text and pixels: `tools/train/README.md`.
 """

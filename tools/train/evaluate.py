@@ -51,7 +51,7 @@ def _top1(pictures, labels, names, text_of, prompts, among=None):
     for lang, prompt in enumerate(prompts):
         classes = text_of([prompt.format(names[f][lang]) for f in folders])
         best = (pictures[rows] @ classes.T).argmax(1).tolist()
-        result[("en", "zh")[lang]] = round(100 * np.mean([folders[b] == labels[i] for b, i in zip(best, rows)]), 1)
+        result[("en", "zh")[lang]] = round(100 * float(np.mean([folders[b] == labels[i] for b, i in zip(best, rows)])), 1)
     return result
 
 
@@ -89,6 +89,7 @@ def words_table(picture_of, text_of, items, known, left_out):
 def captions_of(decoder, tokenizer, items, map_of, language, options=GENERATION, batch=50):
     """map_of(keys) → (feature maps [n, 352, 9, 9], pooled [n, 1280]). Captions of the dev pictures, in their order."""
     keys = [it.key for it in items if it.source == "flickr8k" and it.dev]
+    options = tokenizer.within(language, options)
     out = []
     for start in range(0, len(keys), batch):
         memory = decoder.picture(*map_of(keys[start:start + batch]))

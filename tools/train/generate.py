@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 
-class _Cache:
+class CaptionCache:
     """Keys and values of one layer: `cross` once a picture, `own` growing with every token."""
 
     def __init__(self, layer, memory):
@@ -18,7 +18,7 @@ def _attend(attention, x, keys, values):
     return attention.out_proj(F.scaled_dot_product_attention(q, keys, values).transpose(1, 2).flatten(2))
 
 
-def _step(decoder, ids, position, caches):
+def next_token(decoder, ids, position, caches):
     """One more token for every row: ids [n] → log-probabilities [n, vocabulary]."""
     x = decoder.embeddings(ids[:, None], position)
     for layer, cache in zip(decoder.layers, caches):
@@ -48,7 +48,7 @@ def beam_search(decoder, memory, first_token, options, num_beams=None):
     n, beams = memory.shape[0], num_beams or options["num_beams"]
     longest, penalty, eos = options["max_length"], options["length_penalty"], options["eos_token_id"]
     device = memory.device
-    caches = [_Cache(layer, memory.repeat_interleave(beams, 0)) for layer in decoder.layers]
+    caches = [CaptionCache(layer, memory.repeat_interleave(beams, 0)) for layer in decoder.layers]
     running = torch.full((n, beams, 1), first_token, device=device)
     running_scores = torch.full((n, beams), -1e9, device=device)
     running_scores[:, 0] = 0
@@ -58,7 +58,7 @@ def beam_search(decoder, memory, first_token, options, num_beams=None):
     improvable = torch.ones(n, 1, dtype=torch.bool, device=device)
     for length in range(1, longest):
         flat = running.flatten(0, 1)
-        log_probs = _forbid(_step(decoder, flat[:, -1], length - 1, caches), flat, options)
+        log_probs = _forbid(next_token(decoder, flat[:, -1], length - 1, caches), flat, options)
         vocabulary = log_probs.shape[1]
         total = (log_probs.view(n, beams, -1) + running_scores[..., None]).flatten(1)
         top, index = total.topk(2 * beams)

@@ -35,38 +35,47 @@ def bleu4(candidates, references):
     return 100 * math.exp(brevity + sum(math.log(h / a) for h, a in zip(hit, all_)) / 4)
 
 
-def cider_d(candidates, references):
-    """CIDEr-D in percent (the usual 0.536 is 53.6)."""
-    scores = cider_d_each(candidates, references)
-    return sum(scores) / len(scores)
+class CiderD:
+    """CIDEr-D against fixed references [[text, …]], whose document frequencies it takes. `end`: the end of a text is a
+    word too, so that a text which stops too soon scores less."""
 
+    def __init__(self, references, sigma=6.0, end=False):
+        self.sigma, self.end = sigma, ["</s>"] if end else []
+        refs = [[self._counts(r) for r in rs] for rs in references]
+        self.frequency = Counter()
+        for rs in refs:
+            self.frequency.update({g for _, grams in rs for one in grams for g in one})
+        self.documents = math.log(len(refs))
+        self.references = [[(length, [self._vector(g) for g in grams]) for length, grams in rs] for rs in refs]
 
-def cider_d_each(candidates, references, sigma=6.0):
-    """CIDEr-D of every caption in percent; document frequencies from the references themselves."""
-    refs = [[[_grams(words(r), n + 1) for n in range(4)] for r in rs] for rs in references]
-    frequency = Counter()
-    for rs in refs:
-        frequency.update({g for r in rs for grams in r for g in grams})
-    documents = math.log(len(refs))
+    def _counts(self, text):
+        tokens = words(text) + self.end
+        return len(tokens), [_grams(tokens, n + 1) for n in range(4)]
 
-    def vector(grams):
-        weighted = {g: k * (documents - math.log(max(1, frequency[g]))) for g, k in grams.items()}
+    def _vector(self, grams):
+        weighted = {g: k * (self.documents - math.log(max(1, self.frequency[g]))) for g, k in grams.items()}
         return weighted, math.sqrt(sum(v * v for v in weighted.values()))
 
-    scores = []
-    for candidate, rs in zip(candidates, refs):
-        tokens = words(candidate)
-        mine = [vector(_grams(tokens, n + 1)) for n in range(4)]
-        score = 0.0
-        for r in rs:
-            delta = len(tokens) - sum(r[0].values())
-            for n in range(4):
-                v, norm = vector(r[n])
-                dot = sum(min(w, v.get(g, 0.0)) * v.get(g, 0.0) for g, w in mine[n][0].items())
-                if norm and mine[n][1]:
-                    score += dot / (norm * mine[n][1]) * math.exp(-delta * delta / (2 * sigma * sigma))
-        scores.append(1000 * score / 4 / len(rs))
-    return scores
+    def score(self, candidate, row):
+        """Of one text against the references of `row`, in percent."""
+        length, grams = self._counts(candidate)
+        mine, score = [self._vector(g) for g in grams], 0.0
+        for other, reference in self.references[row]:
+            short = math.exp(-(length - other) ** 2 / (2 * self.sigma ** 2))
+            for (weights, norm), (v, its_norm) in zip(mine, reference):
+                if norm and its_norm:
+                    score += short * sum(min(w, v[g]) * v[g] for g, w in weights.items() if g in v) / (norm * its_norm)
+        return 1000 * score / 4 / len(self.references[row])
+
+
+def cider_d_each(candidates, references):
+    """CIDEr-D of every caption in percent (the usual 0.536 is 53.6)."""
+    scorer = CiderD(references)
+    return [scorer.score(c, row) for row, c in enumerate(candidates)]
+
+
+def cider_d(candidates, references):
+    return sum(cider_d_each(candidates, references)) / len(candidates)
 
 
 def repeats(caption, n=3):

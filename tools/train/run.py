@@ -14,6 +14,7 @@ import card
 import evaluate
 import export
 import features
+import joint
 import phrases
 import teacher as teaching
 import tokenizer as tokenizing
@@ -76,6 +77,15 @@ class Recipe:
         captions = [t for it in self.items if not it.dev for t in it.en + it.zh]
         self.tokenizer = tokenizing.run(captions, self.phrases)
         return self
+
+    def together(self):
+        """Picture network, picture head, text tower, decoder, table of the check run, table of the result: joint.py."""
+        self.words()
+        stored = TextVectors("phrases")
+        parts, check, result = joint.run(
+            self.items, teaching.Texts(self.items), self.tokenizer,
+            (torch.from_numpy(stored.vectors), [self.tokenizer(t) for t in stored.index]), self.left_out)
+        return parts.trunk, parts.teacher.picture, parts.tower, parts.decoder, check, result
 
     def pictures(self):
         self.maps = features.run(self.items)
@@ -163,10 +173,27 @@ def dual_encoder(recipe):
     return teacher.picture, tower, check, table(False)
 
 
+def in_stages(without):
+    """The same parts and tables, in stages that two cores can bear: one process trains, another prepares."""
+    recipe = Recipe(without)
+    with beside(lane_words, without):
+        features.run(recipe.items)
+    recipe.words().pictures().heads_only()
+    with beside(lane_warm_up, without):
+        _, trunk, *_ = recipe.tuned()
+    with beside(lane_captioner, without):
+        picture_head, tower, check, before_int8 = dual_encoder(recipe)
+    decoder = captioner.new_decoder()
+    stored("captioner", decoder, lambda: sys.exit("the captioner is missing"))
+    return trunk, picture_head, tower, decoder, check, before_int8
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without", default="", help=f"sources to leave out, comma-separated: {', '.join(SOURCES)}")
     parser.add_argument("--folder", default=FOLDER, type=type(FOLDER), help="where the checkpoint goes")
+    parser.add_argument("--joint", action=argparse.BooleanOptionalAction, default=DEVICE != "cpu",
+                        help="all parts together from pixels (joint.py); the default where there is a GPU, days without")
     arguments = parser.parse_args()
     without, folder = sorted(filter(None, arguments.without.split(","))), arguments.folder
     if unknown := set(without) - set(SOURCES):
@@ -181,21 +208,13 @@ def main():
     mark.write_text(said)
     begun = time.time()
 
-    recipe = Recipe(without)
-    with beside(lane_words, without):
-        features.run(recipe.items)
-    recipe.words().pictures().heads_only()
-    with beside(lane_warm_up, without):
-        _, trunk, *_ = recipe.tuned()
-    with beside(lane_captioner, without):
-        picture_head, tower, check, before_int8 = dual_encoder(recipe)
-
-    decoder = captioner.new_decoder()
-    stored("captioner", decoder, lambda: sys.exit("the captioner is missing"))
+    make = Recipe(without).together if arguments.joint else lambda: in_stages(without)
+    trunk, picture_head, tower, decoder, check, before_int8 = make()
     export.save(export.assemble(trunk, picture_head, tower, decoder), folder, CACHE / "tokenizer.model")
-    result, examples = evaluate.of_folder(folder, recipe.items)
+    result, examples = evaluate.of_folder(folder, load_items(without))
     result["before_int8"] = before_int8
     result["twenty_classes_left_out"] = {k: v for k, v in check.items() if k.startswith("left_out")}
+    result["recipe"] = "joint" if arguments.joint else "stages"
     result["minutes_of_this_run"] = round((time.time() - begun) / 60)
     save_json(folder / "evaluation.json", result)
     (folder / "README.md").write_text(card.write(result, examples, said.split()), encoding="utf-8")

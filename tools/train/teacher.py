@@ -125,7 +125,7 @@ def retrieval(picture, text, owner):
     score = text @ picture.T
     own = score[torch.arange(len(owner)), owner]
     rank = (score > own[:, None]).sum(1)
-    back = owner[score.argmax(0)] == torch.arange(picture.shape[0])
+    back = owner[score.argmax(0)] == torch.arange(picture.shape[0], device=owner.device)
     return [round(100 * (rank < k).float().mean().item(), 1) for k in (1, 5, 10)] + [
         round(100 * back.float().mean().item(), 1)]
 

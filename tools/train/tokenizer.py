@@ -28,6 +28,17 @@ class Tokenizer:
     def __call__(self, text):
         return self.pieces(text)[:MAX_TOKENS - 1] + [EOS]
 
+    def within(self, language, options):
+        """Generation options under which a caption stays in "en" or "zh": never comes, in English, what is not ASCII,
+        in Chinese two Latin letters in a row (a single one may stand, as in t恤)."""
+        def belongs(piece):
+            byte = re.fullmatch("<0x(..)>", piece)
+            if language == "en":
+                return int(byte[1], 16) < 128 if byte else piece.replace("\u2581", "").isascii()
+            return bool(byte) or not re.search("[A-Za-z]{2}", piece)
+        foreign = [i for i in range(6, self.sp.get_piece_size()) if not belongs(self.sp.id_to_piece(i))]
+        return {**options, "suppress_tokens": options["suppress_tokens"] + foreign}
+
     def decode(self, ids):
         return _JOIN.sub("", self.sp.decode([i for i in ids if i > 5]))
 

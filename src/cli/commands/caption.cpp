@@ -202,7 +202,7 @@ int run_caption(Invocation& invocation) {
                          .prompt = settings.text("prompt"),
                          .pictures = picture_options(settings),
                          .follow_links = settings.flag("follow-links")};
-  if (captioner) options.generation = generation_of(settings, captioner->generation_defaults());
+  if (captioner) options.generation = generation_of(settings, captioner->generation_defaults(options.language));
   if (settings.given("max-new-tokens")) options.max_new_tokens = static_cast<int>(settings.integer("max-new-tokens"));
   Bytes standard_input;
   const auto named = pictures_of(invocation.arguments, standard_input, invocation.cancel);

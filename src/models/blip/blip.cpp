@@ -58,7 +58,7 @@ class BlipCaptioner final : public Captioner {
   Precision precision() const override { return parts_.scope.precision(); }
   const ImageProcessor& image_processor() const override { return parts_.image_processor; }
   const Tokenizer& tokenizer() const override { return *parts_.tokenizer; }
-  GenerationConfig generation_defaults() const override { return parts_.defaults; }
+  GenerationConfig generation_defaults(const std::string&) const override { return parts_.defaults; }
 
   // [DEC] stands where the tokenizer puts [CLS], and the prompt's own [SEP] is dropped.
   std::vector<TokenId> start_tokens(const std::string& language, const std::string& prompt) const override {

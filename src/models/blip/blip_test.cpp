@@ -73,7 +73,7 @@ TEST_P(BlipCaptions, EverySettingGivesTheReferencesWords) {
     std::vector<TokenId> prompt = model->start_tokens("", "");
     const auto words = test["prompt"].get<std::vector<TokenId>>();
     prompt.insert(prompt.end(), words.begin(), words.end());
-    const GenerationConfig config = setting_of(test["setting"], model->generation_defaults(), prompt.size());
+    const GenerationConfig config = setting_of(test["setting"], model->generation_defaults(""), prompt.size());
     const auto decoder = model->decoder(pixels);
     const auto results = generate(*decoder, std::vector(pictures, prompt), config);
     for (std::size_t p = 0; p < pictures; ++p) {

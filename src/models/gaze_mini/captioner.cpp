@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/error.h"
 #include "base/message.h"
 #include "models/gaze_mini/gaze_mini.h"
@@ -93,6 +95,39 @@ using gaze_mini::CaptionDecoder;
 using gaze_mini::Config;
 using gaze_mini::PictureNetwork;
 
+// The byte of a piece such as "<0x41>", or -1.
+int byte_of(std::string_view piece) {
+  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
+  int byte = -1;
+  std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
+  return byte;
+}
+
+bool is_english(std::string_view piece) {
+  if (const int byte = byte_of(piece); byte >= 0) return byte < 0x80;
+  constexpr std::string_view kSpace = "\u2581";
+  while (!piece.empty()) {
+    if (piece.starts_with(kSpace)) {
+      piece.remove_prefix(kSpace.size());
+    } else if (static_cast<unsigned char>(piece.front()) < 0x80) {
+      piece.remove_prefix(1);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A single Latin letter may stand in Chinese, as in t恤.
+bool is_chinese(std::string_view piece) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (byte_of(piece) >= 0) return true;
+  for (std::size_t i = 1; i < piece.size(); ++i) {
+    if (letter(piece[i - 1]) && letter(piece[i])) return false;
+  }
+  return true;
+}
+
 class GazeMiniCaptioner final : public Captioner {
  public:
   GazeMiniCaptioner(const Checkpoint& checkpoint, const Config& config, const WeightScope& scope)
@@ -111,13 +146,24 @@ class GazeMiniCaptioner final : public Captioner {
     if (std::filesystem::exists(settings)) {
       apply_generation_config(read_json_file(settings), settings.string(), defaults_);
     }
+    for (TokenId id = 0; id < tokenizer_->vocabulary_size(); ++id) {
+      if (tokenizer_->is_special(id)) continue;
+      const std::string piece = tokenizer_->token(id);
+      if (!is_english(piece)) not_english_.push_back(id);
+      if (!is_chinese(piece)) not_chinese_.push_back(id);
+    }
   }
 
   const CaptionerInfo& info() const override { return info_; }
   Precision precision() const override { return precision_; }
   const ImageProcessor& image_processor() const override { return image_processor_; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  GenerationConfig generation_defaults() const override { return defaults_; }
+  GenerationConfig generation_defaults(const std::string& language) const override {
+    GenerationConfig config = defaults_;
+    const auto& foreign = language == "zh" ? not_chinese_ : not_english_;
+    config.suppress_tokens.insert(config.suppress_tokens.end(), foreign.begin(), foreign.end());
+    return config;
+  }
 
   std::vector<TokenId> start_tokens(const std::string& language, const std::string& prompt) const override {
     if (!prompt.empty()) {
@@ -149,6 +195,7 @@ class GazeMiniCaptioner final : public Captioner {
   GenerationConfig defaults_;
   ImageProcessor image_processor_;
   std::unique_ptr<const Tokenizer> tokenizer_;
+  std::vector<TokenId> not_english_, not_chinese_;  // what captions of a language never contain
   PictureNetwork vision_model_;
   CaptionDecoder decoder_;
 };

@@ -181,7 +181,7 @@ TEST_F(GazeMiniShipped, CaptionsAsTheReference) {
   const auto model = load_captioner(folder_, Precision::f32);
   const Tensor all = pixels(model->image_processor());
   for (const auto& [name, captions] : expected_["captions"].items()) {  // "en, 5 beams"
-    GenerationConfig config = model->generation_defaults();
+    GenerationConfig config = model->generation_defaults(name.substr(0, 2));
     config.num_beams = std::stoi(name.substr(4));
     const auto decoder = model->decoder(all);
     const std::vector prompts(captions.size(), model->start_tokens(name.substr(0, 2), ""));
