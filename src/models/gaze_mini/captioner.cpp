@@ -1,8 +1,8 @@
 #include "models/gaze_mini/captioner.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/message.h"
