@@ -140,10 +140,13 @@ void MatmulTrace::run_alone() {
       in = std::max(in, product.rows * product.in);
       out = std::max(out, product.rows * product.out);
       if (limit_->matmuls.contains(product.key())) continue;
+      // oneDNN has bf16 products from AVX-512 on: without it the limit is that of float32, in which they are summed.
+      const bool widened = product.precision == Precision::bf16 && !cpu_features().avx512;
+      const Precision precision = widened ? Precision::f32 : product.precision;
       Tensor weight = Tensor::empty({product.out, product.in}, DType::f32);
       std::ranges::fill(weight.values<float>(), 0.01f);
       limit_->matmuls.emplace(std::piecewise_construct, std::forward_as_tuple(product.key()),
-                              std::forward_as_tuple(StackedWeights(weight, {}), MatmulOptions{product.precision}));
+                              std::forward_as_tuple(StackedWeights(weight, {}), MatmulOptions{precision}));
     }
     limit_->input = Tensor::empty({4 * in}, DType::u8);
     limit_->output = Tensor::empty({4 * out}, DType::u8);

@@ -23,12 +23,19 @@
 #include <webp/decode.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/threads.h"
+#include "models/chat_models.h"
+#include "models/llama/config.h"
+#include "models/quantised_checkpoint.h"
 #include "ops/isa.h"
 
 namespace gaze {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 // cgroup v2, then v1; "max" or nothing leaves the machine's.
@@ -50,18 +57,58 @@ std::int64_t vision_number(const Json& config, const char* name) {
   return number.is_number_integer() ? std::clamp<std::int64_t>(number.get<std::int64_t>(), 0, 65536) : 0;
 }
 
+constexpr std::int64_t kProgram = 24 * MiB;
+
 // Weights, packed once (the file is mapped, and its pages can go); the pixels of a batch and of what lies ready for the
 // next ones; activations of a batch: queries, keys, values, the hidden layer of four widths, two residuals. Measured
 // with CLIP ViT-B/32: 429 MiB (f32), 245 (bf16), 168 (int8) for indexing, 493 and 142 (f32, int8) for matching.
-std::int64_t bytes_needed(const ModelEntry& entry, Precision precision) {
-  constexpr std::int64_t kProgram = 24 * MiB, kBatch = 16, kReady = 32, kWidths = 10, kFloat = sizeof(float);
+std::int64_t bytes_needed(const ModelEntry& entry, Precision wanted) {
+  constexpr std::int64_t kBatch = 16, kReady = 32, kWidths = 10, kFloat = sizeof(float);
   const Json config = read_json_file(entry.path / "config.json");
+  if (is_chat_model(config)) return bytes_to_talk(entry.path, entry.parameters, wanted);
+  const Precision precision = resolve(wanted);
   const std::int64_t side = vision_number(config, "image_size"), patch = vision_number(config, "patch_size");
   const std::int64_t tokens = patch > 0 ? (side / patch) * (side / patch) + 1 : 0;
   const std::int64_t weight = precision == Precision::f32 ? 4 : precision == Precision::bf16 ? 2 : 1;
   return kProgram + entry.parameters * weight + (kBatch + kReady) * 3 * side * side * kFloat +
          kBatch * kWidths * tokens * vision_number(config, "hidden_size") * kFloat;
 }
+
+}  // namespace
+
+std::int64_t weight_file_bytes(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return static_cast<std::int64_t>(fs::file_size(path, ignored));
+  std::int64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(path, ignored)) {
+    const fs::path extension = entry.path().extension();
+    if (extension == ".safetensors" || extension == ".bin" || extension == ".gguf") {
+      bytes += static_cast<std::int64_t>(entry.file_size(ignored));
+    }
+  }
+  return bytes;
+}
+
+std::int64_t bytes_to_talk(const fs::path& folder, std::int64_t parameters, Precision precision) {
+  constexpr std::int64_t kPositions = 2048;  // of a long conversation about a picture
+  constexpr std::int64_t kPart = 768;        // of a prompt is read at a time
+  const Json config = read_json_file(folder / "config.json");
+  const Json text = config.contains("text_config") ? config["text_config"] : config;
+  const llama::Config own = llama::parse_config({text, display(folder / "config.json")});
+  const auto number = static_cast<std::int64_t>(precision == Precision::f32 ? sizeof(float) : sizeof(Bf16));
+  // Numbers become blocks of 32 with a scale while they load; blocks are mapped as they lie.
+  std::int64_t weights = parameters * number;
+  if (precision != Precision::f32 && is_quantised_checkpoint(folder)) {
+    weights = weight_file_bytes(folder);
+  } else if (precision == Precision::automatic || precision == Precision::int8) {
+    weights = parameters / block_elements(BlockType::q8_0) * block_bytes(BlockType::q8_0);
+  }
+  const std::int64_t cache = 2 * number * own.num_hidden_layers * own.key_width() * kPositions;
+  const std::int64_t widths = 3 * own.hidden_size + own.query_width() + 2 * own.key_width() + 3 * own.intermediate_size;
+  return kProgram + weights + cache + kPart * widths * std::int64_t{sizeof(float)};
+}
+
+namespace {
 
 std::string triple(int packed) {
   return fmt::format("{}.{}.{}", packed >> 16 & 255, packed >> 8 & 255, packed & 255);
@@ -121,7 +168,8 @@ std::vector<ModelNeeds> needs_of_models(const ModelStore& store, Precision preci
   for (const ModelEntry& entry : store.list()) {
     ModelNeeds needs{.name = entry.name, .fault = entry.fault};
     if (entry.fault.empty()) {
-      needs.bytes = bytes_needed(entry, resolve(precision));
+      needs.bytes = bytes_needed(entry, precision);
+      needs.talks = is_chat_model(read_json_file(entry.path / "config.json"));
       needs.fits = needs.bytes <= machine.memory_bytes;
     }
     all.push_back(std::move(needs));

@@ -17,6 +17,8 @@
 #include "generate/json_schema.h"
 #include "generate/token_constraint.h"
 #include "models/chat_models.h"
+#include "models/checkpoint.h"
+#include "models/quantised_checkpoint.h"
 #include "tasks/choices.h"
 #include "tasks/doctor.h"
 #include "tasks/explain.h"
@@ -353,28 +355,37 @@ class LocalChat final : public VisualChat {
   std::unique_ptr<llama::TextDecoder> decoder_;
 };
 
-std::int64_t bytes_of(const fs::path& path) {
+// Before minutes go into loading what the memory cannot hold. Errors: out_of_memory.
+void check_memory(const fs::path& path, const LocalChatOptions& options) {
+  const std::int64_t present = examine_machine().memory_bytes;
   std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return static_cast<std::int64_t>(fs::file_size(path, ignored));
-  std::int64_t bytes = 0;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    const fs::path extension = entry.path().extension();
-    if (extension == ".safetensors" || extension == ".bin" || extension == ".gguf")
-      bytes += static_cast<std::int64_t>(entry.file_size(ignored));
-  }
-  return bytes;
-}
-
-}  // namespace
-
-std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
-  const std::int64_t needed = bytes_of(path) + (options.mmproj.empty() ? 0 : bytes_of(options.mmproj));
-  if (const std::int64_t present = examine_machine().memory_bytes; needed > present) {
+  if (!fs::is_directory(path, ignored)) {
+    const std::int64_t needed =
+        weight_file_bytes(path) + (options.mmproj.empty() ? 0 : weight_file_bytes(options.mmproj));
+    if (needed <= present) return;
     throw Error(ErrorCode::out_of_memory,
                 message("{}: the weights take {} MiB, and this process may use {} MiB of memory", display(path),
                         needed / MiB, present / MiB),
                 message("choose a smaller model, or a GGUF file with fewer bits a weight (Q4_0, Q4_K)"));
   }
+  const std::int64_t parameters = count_parameters(*open_checkpoint(path).weights);
+  const std::int64_t needed = bytes_to_talk(path, parameters, options.precision);
+  if (needed <= present) return;
+  constexpr double kBytesAtFourBits = 4.6 / 8;  // scales and what stays in eight bits counted
+  const auto smaller = static_cast<std::int64_t>(static_cast<double>(parameters) * kBytesAtFourBits);
+  throw Error(ErrorCode::out_of_memory,
+              message("{}: to answer takes {} MiB, and this process may use {} MiB of memory", display(path),
+                      needed / MiB, present / MiB),
+              smaller < present && !is_quantised_checkpoint(path)
+                  ? message("in four bits its weights take {} MiB: gaze models quantise {} --to int4", smaller / MiB,
+                            display(path))
+                  : message("choose a smaller model"));
+}
+
+}  // namespace
+
+std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
+  check_memory(path, options);
   auto model = load_chat_model(path, options.precision, options.mmproj);
   std::optional<VisionCache> cache;
   if (model->pictures() && !options.vision_cache.empty()) {

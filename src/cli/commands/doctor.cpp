@@ -53,7 +53,8 @@ void print(Output& output, const Machine& machine, const std::vector<ModelNeeds>
   for (const ModelNeeds& model : models) {
     const std::string verdict = !model.fault.empty() ? printable(model.fault)
                                 : model.fits         ? message("fits")
-                                                     : message("does not fit: try --precision int8, or a smaller one");
+                                : model.talks ? message("does not fit: gaze models quantise {} --to int4", model.name)
+                                              : message("does not fit: try --precision int8, or a smaller one");
     output.line(fmt::format("  {}  {:>8}  {}", padded(model.name, width),
                             model.fault.empty() ? size_of(model.bytes) : "–", verdict));
   }
