@@ -1,5 +1,6 @@
 # Every library comes from Debian 12; `make deps` installs them. One line a dependency, with its job.
 find_package(Threads REQUIRED)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)  # tools of the build, tests
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(PkgConfig REQUIRED)
 find_package(fmt REQUIRED)            # formatted text

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <span>
 #include <system_error>
@@ -22,6 +23,13 @@
 
 namespace gaze {
 namespace {
+
+// Loading libcurl with all that it brings takes ten milliseconds or so: pictures are prepared meanwhile.
+const std::shared_future<CURLcode>& curl_ready() {
+  static const std::shared_future<CURLcode> ready =
+      std::async(std::launch::async, [] { return curl_global_init(CURL_GLOBAL_DEFAULT); }).share();
+  return ready;
+}
 
 constexpr int kMostRedirects = 10;
 constexpr std::int64_t kMostHeaderBytes = 256 * KiB;
@@ -356,8 +364,7 @@ HttpResponse HttpClient::Impl::transfer(Connection& connection, const HttpReques
 }
 
 HttpClient::HttpClient(HttpOptions options) : impl_(std::make_unique<Impl>()) {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  GAZE_CHECK(ready == CURLE_OK);
+  curl_ready();
   impl_->options = std::move(options);
 }
 
@@ -365,6 +372,7 @@ HttpClient::~HttpClient() = default;
 
 HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink) {
   cancel.check();
+  GAZE_CHECK(curl_ready().get() == CURLE_OK);
   auto connection = impl_->take();
   const std::vector<Secret> secrets = request.secrets();  // we may be sent on to an address with the key in it
   const HttpRequest* asked = &request;
