@@ -45,7 +45,8 @@ class ModelStore {
   // Deletes an installed model. Errors: model_not_found, usage (the built-in one, a folder outside of MODELS).
   ModelEntry remove(const std::string& name) const;
 
-  // Reads every file against SHA256SUMS (where the folder has one) and loads the model whole.
+  // Reads every file against SHA256SUMS (where the folder has one) and loads the model whole; what it answers is looked
+  // at by check_reference (tasks/reference.h).
   // Errors: bad_weights and the others of loading, naming what is wrong; cancelled.
   ModelEntry verify(const std::string& name, const CancelToken& cancel) const;
 

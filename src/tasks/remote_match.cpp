@@ -30,6 +30,13 @@ ChatRequest match_request(const RemoteModel& model, const std::string& image, st
   return request;
 }
 
+PictureRound rating_round(std::span<const std::string> pictures, const std::string& text) {
+  PictureRound round{.pictures = pictures, .text = "How probable is it that this picture shows: " + text};
+  round.options.max_tokens = 100;
+  round.options.schema = object_schema({{"probability", {{"type", "number"}}}});
+  return round;
+}
+
 }  // namespace
 
 Matches match_remotely(const RemoteAccess& access, const std::string& image, std::span<const std::string> texts,
@@ -61,9 +68,7 @@ std::vector<std::optional<double>> rate_remotely(
   const std::string& name = access.model().spec().text;
   std::vector<std::optional<double>> ratings(pictures.size());
   std::size_t done = 0;
-  PictureRound round{.pictures = pictures, .text = "How probable is it that this picture shows: " + text};
-  round.options.max_tokens = 100;
-  round.options.schema = object_schema({{"probability", {{"type", "number"}}}});
+  PictureRound round = rating_round(pictures, text);
   round.on_answer = [&](std::size_t picture, const ChatAnswer& answer) {
     ratings[picture] = probability_in(parse_answer(answer.text, name), "probability", name);
     progress(++done, pictures.size());
@@ -74,6 +79,11 @@ std::vector<std::optional<double>> rate_remotely(
   };
   ask_of_each(access.model(), round, access.care(), cancel);
   return ratings;
+}
+
+OrderedJson describe_rating(const RemoteAccess& access, std::span<const std::string> pictures,
+                            const std::string& text) {
+  return describe_first(access.model(), rating_round(pictures, text), access.care());
 }
 
 bool is_unsure(const Matches& matches) {

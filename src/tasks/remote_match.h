@@ -29,6 +29,9 @@ std::vector<std::optional<double>> rate_remotely(
     const RemoteAccess& access, std::span<const std::string> pictures, const std::string& text,
     const CancelToken& cancel, const std::function<void(std::size_t done, std::size_t total)>& progress);
 
+// `--dry-run`: the first request of rate_remotely, as describe_first; says on standard error what all would take out.
+OrderedJson describe_rating(const RemoteAccess& access, std::span<const std::string> pictures, const std::string& text);
+
 // True where no text has at least half of the probability: what `--route` asks a remote model about.
 bool is_unsure(const Matches& matches);
 

@@ -46,15 +46,20 @@ void rerank(const PictureMatcher& matcher, const std::string& text, const Pictur
   order_by_relevance(results, count);
 }
 
+std::vector<std::string> paths_to_rerank(std::span<const FoundResult> results) {
+  std::vector<std::string> pictures;
+  for (const FoundResult& result : results.first(std::min<std::size_t>(results.size(), kReranked))) {
+    pictures.push_back(result.path);
+  }
+  return pictures;
+}
+
 void rerank_remotely(const RemoteAccess& access, const std::string& text, std::vector<FoundResult>& results,
                      const CancelToken& cancel,
                      const std::function<void(std::size_t done, std::size_t total)>& progress) {
-  const std::size_t count = std::min<std::size_t>(results.size(), kReranked);
-  std::vector<std::string> pictures;
-  for (std::size_t i = 0; i < count; ++i) pictures.push_back(results[i].path);
-  const auto ratings = rate_remotely(access, pictures, text, cancel, progress);
-  for (std::size_t i = 0; i < count; ++i) results[i].relevance = ratings[i];
-  order_by_relevance(results, count);
+  const auto ratings = rate_remotely(access, paths_to_rerank(results), text, cancel, progress);
+  for (std::size_t i = 0; i < ratings.size(); ++i) results[i].relevance = ratings[i];
+  order_by_relevance(results, ratings.size());
 }
 
 }  // namespace gaze

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ ModelEntry reranking_model(const ModelStore& store);
 void rerank(const PictureMatcher& matcher, const std::string& text, const PictureOptions& options,
             std::vector<FoundResult>& results, const CancelToken& cancel,
             const std::function<void(std::size_t done, std::size_t total)>& progress);
+
+// The files of those first hits.
+std::vector<std::string> paths_to_rerank(std::span<const FoundResult> results);
 
 // The same by asking a remote model about each picture, eight at a time. Errors: those of rate_remotely.
 void rerank_remotely(const RemoteAccess& access, const std::string& text, std::vector<FoundResult>& results,

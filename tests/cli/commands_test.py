@@ -1,4 +1,5 @@
 """Every command with --json has the fields that programs rely on, and says the right thing about real pictures."""
+import json
 import math
 import shutil
 import struct
@@ -151,12 +152,41 @@ class Commands(GazeTest):
         self.assertIn("OddModel", models["someone/odd"]["fault"])
         self.assertEqual(self.document("models", "show", "someone/vqa")["models"], [models["someone/vqa"]])
         for name in ("gaze-mini", "someone/tiny-clip", "someone/caption", "someone/itm", "someone/vqa"):
-            self.assertEqual(self.document("models", "verify", name)["models"], [models[name]])
+            verified, = self.document("models", "verify", name)["models"]
+            checked = verified.pop("reference")
+            self.assertEqual(verified, models[name])
+            if name in ("gaze-mini", "someone/tiny-clip"):
+                self.assertTrue(min(checked["tokens"], checked["pixels"], checked["logits"]) > 1, checked)
+            if name in ("gaze-mini", "someone/caption"):
+                self.assertGreater(checked["caption_tokens"], 1)
         self.assert_error("unsupported_model", "models", "verify", "someone/odd")
         self.assertEqual(self.document("models", "remove", "someone/odd")["models"][0]["name"], "someone/odd")
         self.assertFalse((installed / "odd").exists())
         self.assert_error("usage", "models", "remove", "gaze-mini", status=2)
         self.assert_error("usage", "models", "remove", CLIP, status=2)
+
+    def test_verify_compares_with_the_reference(self):
+        for name, source in (("clip", CLIP), ("siglip", SIGLIP), ("blip", GOLDEN / "blip/caption_a")):
+            copy = self.folder / name
+            shutil.copytree(source, copy)
+            self.assertEqual(self.document("models", "verify", copy)["models"][0]["name"], str(copy))
+            file = copy / "gaze-reference.json"
+            original = json.loads(file.read_text())
+            for change, word in ((lambda r: r["texts"][0]["ids"].insert(1, 5), "tokens"),
+                                 (lambda r: r["pixels"]["values"].__setitem__(0, r["pixels"]["values"][0] + 1e-3), "pixels"),
+                                 (lambda r: r["texts"][1].update(logit=r["texts"][1].get("logit", 0) + 0.1), "logit"),
+                                 (lambda r: r["captions"][0]["ids"].append(5), "caption")):
+                changed = json.loads(json.dumps(original))
+                if word == "caption" and name != "blip" or word == "logit" and name == "blip":
+                    continue
+                change(changed)
+                file.write_text(json.dumps(changed))
+                self.assertIn(word, self.assert_error("bad_weights", "models", "verify", copy)["message"])
+            for damaged in ("{}", '{"version":2}', '{"version":1,"texts":5}', '{"version":1,"texts":[{"text":"a"}]}', "["):
+                file.write_text(damaged)
+                self.assert_error("invalid_json", "models", "verify", copy)
+            file.unlink()
+            self.assertIsNone(self.document("models", "verify", copy)["models"][0]["reference"])
 
     def test_bench(self):
         result = self.document("bench", CLIP, "--seconds", "0", "--batch", "2", "--threads", "1", "--precision", "f32")

@@ -100,6 +100,14 @@ TEST_F(CaptionProgramTest, MatchesByAsking) {
 TEST_F(CaptionProgramTest, OrdersHitsByAsking) {
   EXPECT_EQ(home_.run({"index", pictures_}).status, 3);  // one is broken
   std::vector<std::string> line{"search", "a cat", "--rerank", "--model", "openai:gpt-4o", "--json"};
+  std::vector<std::string> dry = line;
+  dry.push_back("--dry-run");
+  const GazeRun shown = home_.run(dry);
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  EXPECT_EQ(shown.json()["body"]["messages"][0]["content"][0]["text"],
+            "How probable is it that this picture shows: a cat");
+  EXPECT_TRUE(service_.requests().empty());
+  EXPECT_EQ(home_.run({"search", "a cat", "--dry-run", "--json"}).error_code(), "usage");
   const GazeRun run = home_.run(line);
   EXPECT_EQ(run.status, 0) << run.out << run.err;
   const Json results = run.json()["results"];
@@ -132,6 +140,40 @@ TEST_F(CaptionProgramTest, OrdersHitsByAsking) {
     if (!result["caption"].is_null()) captioned.push_back(result["path"].get<std::string>());
   }
   EXPECT_EQ(captioned, std::vector<std::string>{pictures_ + "/15.jpg"});
+}
+
+TEST_F(CaptionProgramTest, CaptionsThatAreNotSureAreRouted) {
+  // Forced to go on beyond its end a sentence is never sure.
+  const std::vector<std::string> line{
+      "caption", pictures_ + "/10.jpg", pictures_ + "/11.jpg", "/no/such.jpg", "--min-length", "25", "--json"};
+  const Json here = home_.run(line).json();
+  std::size_t unsure = 0;
+  for (const Json& caption : here["captions"]) unsure += caption["score"].get<double>() < -1;
+  EXPECT_GT(unsure, 0u);
+  std::vector<std::string> routed = line;
+  routed.insert(routed.end(), {"--route", "openai:gpt-4o"});
+  const GazeRun run = home_.run(routed);
+  EXPECT_EQ(run.status, 3) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("gaze-mini is not sure of"));
+  const Json document = run.json();
+  EXPECT_EQ(document["model"], "gaze-mini");
+  EXPECT_EQ(document["failed"].size(), 1u);
+  ASSERT_EQ(document["captions"].size(), 2u);
+  std::size_t asked = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(document["captions"][i]["image"], here["captions"][i]["image"]);
+    if (!document["captions"][i].contains("model")) continue;
+    EXPECT_THAT(document["captions"][i]["text"].get<std::string>(), HasSubstr("一只猫"));
+    ++asked;
+  }
+  EXPECT_EQ(asked, unsure);
+  EXPECT_EQ(service_.requests().size(), unsure);
+  const GazeRun failed =
+      home_.run({"caption", pictures_ + "/10.jpg", "--model", "/no/such", "--route", "openai:gpt-4o", "--json"});
+  EXPECT_EQ(failed.json()["model"], "openai:gpt-4o");
+  service_.misbehave({{"path", "/v1"}, {"status", 400}, {"times", 100}});
+  EXPECT_EQ(home_.run({"caption", pictures_ + "/12.jpg", "--min-length", "25", "--route", "openai:gpt-4o"}).out,
+            home_.run({"caption", pictures_ + "/12.jpg", "--min-length", "25"}).out);  // a guess is better than nothing
 }
 
 TEST_F(CaptionProgramTest, ARouteIsTakenOnlyWhereTheModelHereIsUnsureOrFails) {

@@ -1,6 +1,7 @@
 #include "tasks/caption.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -79,6 +80,35 @@ OrderedJson json_of(const DescribedFile& file) {
   return object;
 }
 
+// Below this mean log-probability of a word's tokens a caption is a guess (docs/remote-models.md).
+constexpr float kSureScore = -1;
+
+bool is_unsure(const CaptionedPicture& picture) {
+  return picture.candidates.front().score < kSureScore;  // not where it is not a number: nobody knows
+}
+
+std::vector<std::filesystem::path> unsure_captions(const CaptionResult& result) {
+  std::vector<std::filesystem::path> unsure;
+  for (const CaptionedPicture& picture : result.captions) {
+    if (is_unsure(picture)) unsure.push_back(picture.image);
+  }
+  return unsure;
+}
+
+// Puts the captions of `other` in the place of those of the same pictures; what it failed at keeps what it had.
+// Returns the pictures that have another caption now.
+std::set<std::filesystem::path> take_over(CaptionResult& result, CaptionResult other) {
+  std::set<std::filesystem::path> taken;
+  for (const FailedInput& failed : other.failed) log_warning(failed.message);
+  for (CaptionedPicture& caption : other.captions) {
+    const auto place = std::ranges::find(result.captions, caption.image, &CaptionedPicture::image);
+    if (place == result.captions.end()) continue;
+    taken.insert(caption.image);
+    *place = std::move(caption);
+  }
+  return taken;
+}
+
 OrderedJson json_of(const CaptionedPicture& picture) {
   const CaptionCandidate& best = picture.candidates.front();
   OrderedJson object;
@@ -146,7 +176,8 @@ int run_undo(Invocation& invocation) {
 void check_options(const Invocation& invocation) {
   const Settings& settings = invocation.settings;
   for (const std::string name : {"dry-run", "undo", "force"}) {
-    const bool of_request = name == "dry-run" && is_remote_model(settings.text("model"));
+    const bool asks = is_remote_model(settings.text("model")) || !settings.text("route").empty();
+    const bool of_request = name == "dry-run" && asks;
     if (settings.flag(name) && !settings.flag("write-xmp") && !of_request) {
       refuse(message("--{} goes with --write-xmp", name));
     }
@@ -187,27 +218,51 @@ void refuse_local_options(const Settings& settings) {
   }
 }
 
+// By a model on this machine, whose name is returned. `routed`: captions that are not sure are told later.
+std::string caption_here(const Invocation& invocation, Library& library,
+                         const std::vector<std::filesystem::path>& named, const Bytes& standard_input,
+                         CaptionOptions options, bool routed, CaptionResult& result) {
+  const Settings& settings = invocation.settings;
+  const ModelEntry entry = choose_model(invocation, "caption");
+  const ModelKey key{entry.name, weights_identity(entry.path)};
+  if (routed && options.on_caption) {
+    options.on_caption = [tell = options.on_caption](const CaptionedPicture& picture) {
+      if (!is_unsure(picture)) tell(picture);
+    };
+  }
+  if (is_chat(entry)) {
+    const AnswerOptions answer = answer_options_of_caption(settings);
+    options.language = language_of(settings, nullptr);
+    const auto chat = open_local_chat(
+        entry.path, entry.name, {.precision = precision_of(invocation), .vision_cache = VisionCache::default_folder()});
+    result = caption_by_asking(library, *chat, key, named, options, answer, invocation.cancel);
+  } else {
+    const auto captioner = open_captioner(entry, precision_of(invocation));
+    options.language = language_of(settings, captioner.get());
+    options.generation = generation_of(settings, captioner->generation_defaults(options.language));
+    result = caption_pictures(library, *captioner, key, named, standard_input, options, invocation.cancel);
+  }
+  return entry.name;
+}
+
 int run_caption(Invocation& invocation) {
   const Settings& settings = invocation.settings;
   check_options(invocation);
   if (settings.flag("undo")) return run_undo(invocation);
 
-  const bool remote = is_remote_model(settings.text("model"));
+  const std::string model = settings.text("model"), route = route_of(settings);
+  const bool remote = is_remote_model(model);
   if (remote) refuse_local_options(settings);
-  const ModelEntry entry = remote ? ModelEntry{.name = settings.text("model")} : choose_model(invocation, "caption");
-  const bool chats = !remote && is_chat(entry);
-  const AnswerOptions answer = chats ? answer_options_of_caption(settings) : AnswerOptions();
-  const auto captioner = remote || chats ? nullptr : open_captioner(entry, precision_of(invocation));
-  CaptionOptions options{.language = language_of(settings, captioner.get()),
-                         .prompt = settings.text("prompt"),
+  CaptionOptions options{.prompt = settings.text("prompt"),
                          .pictures = picture_options(settings),
                          .follow_links = settings.flag("follow-links")};
-  if (captioner) options.generation = generation_of(settings, captioner->generation_defaults(options.language));
   if (settings.given("max-new-tokens")) options.max_new_tokens = static_cast<int>(settings.integer("max-new-tokens"));
   Bytes standard_input;
   const auto named = pictures_of(invocation.arguments, standard_input, invocation.cancel);
-  if (remote && settings.flag("dry-run")) {
-    print_request(invocation.output, describe_captions(entry.name, named, standard_input, options, invocation.cancel));
+  if (settings.flag("dry-run") && !settings.flag("write-xmp")) {
+    options.language = language_of(settings, nullptr);
+    const std::string& asked = remote ? model : route;
+    print_request(invocation.output, describe_captions(asked, named, standard_input, options, invocation.cancel));
     return 0;
   }
   const bool alone = named.size() == 1 && !std::filesystem::is_directory(named.front());
@@ -221,15 +276,41 @@ int run_caption(Invocation& invocation) {
     };
   }
   Library library = Library::create(library_path(invocation));
-  const CaptionResult result =
-      remote  ? caption_remotely(library, entry.name, named, standard_input, options, invocation.cancel)
-      : chats ? caption_by_asking(library,
-                                  *open_local_chat(entry.path, entry.name,
-                                                   {.precision = precision_of(invocation),
-                                                    .vision_cache = VisionCache::default_folder()}),
-                                  {entry.name, weights_identity(entry.path)}, named, options, answer, invocation.cancel)
-              : caption_pictures(library, *captioner, {entry.name, weights_identity(entry.path)}, named, standard_input,
-                                 options, invocation.cancel);
+  const auto caption_there = [&](const std::string& name, std::span<const std::filesystem::path> pictures) {
+    options.language = language_of(settings, nullptr);
+    return caption_remotely(library, name, pictures, standard_input, options, invocation.cancel);
+  };
+  std::string name = model;
+  std::set<std::filesystem::path> routed;  // pictures that the remote model described
+  CaptionResult result;
+  if (remote) {
+    result = caption_there(model, named);
+  } else {
+    try {
+      name = caption_here(invocation, library, named, standard_input, options, !route.empty(), result);
+    } catch (const Error& error) {
+      if (route.empty() || !helps_to_ask_elsewhere(error)) throw;
+      log_note(message("{}; {} is asked", error.message(), route));
+      name = route;
+      result = caption_there(route, named);
+    }
+    if (name != route && !route.empty()) {
+      const std::vector<std::filesystem::path> unsure = unsure_captions(result);
+      if (!unsure.empty()) {
+        progress.clear();
+        log_note(message("{} is not sure of {} pictures; {} is asked", name, unsure.size(), route));
+        try {
+          routed = take_over(result, caption_there(route, unsure));
+        } catch (const Error& error) {  // a guess is better than nothing
+          if (error.code() == ErrorCode::cancelled) throw;
+          log_warning(error.message());
+        }
+        for (const CaptionedPicture& picture : result.captions) {  // where the other one failed
+          if (is_unsure(picture) && options.on_caption) options.on_caption(picture);
+        }
+      }
+    }
+  }
   progress.clear();
   if (result.reused > 0) log_detail(message("{} captions were in the library", result.reused));
 
@@ -249,8 +330,11 @@ int run_caption(Invocation& invocation) {
 
   warn_of_failed(failed);
   if (invocation.json()) {
-    OrderedJson document{{"model", entry.name}, {"captions", OrderedJson::array()}};
-    for (const CaptionedPicture& picture : result.captions) document["captions"].push_back(json_of(picture));
+    OrderedJson document{{"model", name}, {"captions", OrderedJson::array()}};
+    for (const CaptionedPicture& picture : result.captions) {
+      document["captions"].push_back(json_of(picture));
+      if (routed.contains(picture.image)) document["captions"].back()["model"] = route;
+    }
     if (settings.flag("write-xmp")) {
       document["xmp"] = OrderedJson::array();
       for (const DescribedFile& file : described.files) document["xmp"].push_back(json_of(file));
@@ -287,6 +371,7 @@ Command caption_command() {
            message("what the caption begins with (BLIP), or what to ask a chat model or a remote one")),
       choice("language", {"en", "zh"}, message("language of the caption; default: your environment's"), ""),
       file("show", "OUT.png", message("draw the picture with its caption under it")),
+      route_option(),
       flag("write-xmp", message("write the captions into the files (dc:description), never over a person's text")),
       flag("dry-run",
            message("with --write-xmp: say what would be written and touch nothing; with a remote model: show what "
@@ -306,7 +391,9 @@ Command caption_command() {
       {"gaze caption photo.jpg --model llava-hf/llava-1.5-7b-hf --language zh",
        message("by a chat model, which is asked for a sentence")},
       {message("gaze caption photo.jpg --model openai:gpt-4o"),
-       message("with a remote model: see `gaze ask --help` for what leaves the machine")}};
+       message("with a remote model: see `gaze ask --help` for what leaves the machine")},
+      {message("gaze caption ~/Pictures --route openai:gpt-4o"),
+       message("here; only pictures that the model here is not sure of are sent")}};
   command.least_arguments = 1;
   command.run = run_caption;
   return command;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include "cli/terminal.h"
 #include "tasks/model_store.h"
 #include "tasks/quantise_model.h"
+#include "tasks/reference.h"
 #include "tasks/vision_cache.h"
 
 namespace gaze::cli {
@@ -43,6 +45,14 @@ void print_list(Output& output, const std::vector<ModelEntry>& entries, const st
   }
   output.line(
       message("Put a checkpoint folder into {} to install it, or name its path with --model.", display(folder)));
+}
+
+OrderedJson json_of(const std::optional<ReferenceChecks>& checks) {
+  if (!checks) return nullptr;
+  return {{"tokens", checks->tokens},
+          {"pixels", checks->pixels},
+          {"logits", checks->logits},
+          {"caption_tokens", checks->caption_tokens}};
 }
 
 // `models cache [clear]`: what models saw in pictures.
@@ -109,6 +119,7 @@ int run_models(Invocation& invocation) {
   const ModelStore store(invocation.folders.models());
   const std::vector<std::string>& words = invocation.arguments;
   std::vector<ModelEntry> entries;
+  std::optional<ReferenceChecks> reference;
   if (words.empty()) {
     entries = store.list();
   } else if (words[0] != "show" && words[0] != "remove" && words[0] != "verify") {
@@ -123,11 +134,13 @@ int run_models(Invocation& invocation) {
     entries = {store.remove(words[1])};
   } else {
     entries = {store.verify(words[1], invocation.cancel)};
+    reference = check_reference(entries[0], invocation.cancel);
   }
 
   if (invocation.json()) {
     OrderedJson list = OrderedJson::array();
     for (const ModelEntry& entry : entries) list.push_back(model_json(entry));
+    if (!words.empty() && words[0] == "verify") list[0]["reference"] = json_of(reference);
     invocation.output.document({{"models", std::move(list)}});
   } else if (words.empty()) {
     print_list(invocation.output, entries, invocation.folders.models());
@@ -137,6 +150,10 @@ int run_models(Invocation& invocation) {
     invocation.output.line(message("{} is removed", entries[0].name));
   } else {
     invocation.output.line(message("{} is whole: every file and every tensor", entries[0].name));
+    invocation.output.line(
+        reference ? message("it answers as its reference does: {} tokens, {} pixels, {} logits, {} tokens of captions",
+                            reference->tokens, reference->pixels, reference->logits, reference->caption_tokens)
+                  : message("no reference answers came with it to compare with"));
   }
   return 0;
 }
@@ -158,7 +175,8 @@ Command models_command() {
   command.words = {"show", "remove", "verify", "quantise", "cache"};
   command.examples = {{"gaze models", message("all of them")},
                       {"gaze models show gaze-mini", message("one in detail")},
-                      {"gaze models verify ./clip-vit-base-patch32", message("read every file and every tensor")},
+                      {"gaze models verify ./clip-vit-base-patch32",
+                       message("read every file and every tensor, and repeat the reference answers that came with it")},
                       {"gaze models quantise llava-hf/llava-1.5-7b-hf --to int4",
                        message("then: --model llava-hf/llava-1.5-7b-hf-int4")},
                       {"gaze models cache clear", message("forget what models saw in pictures")}};

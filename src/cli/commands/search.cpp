@@ -10,8 +10,10 @@
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/commands/remote.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "tasks/remote_match.h"
 #include "tasks/rerank.h"
 #include "tasks/search_model.h"
 #include "tasks/search_pictures.h"
@@ -111,6 +113,10 @@ int run_search(Invocation& invocation) {
     throw Error(ErrorCode::usage, message("a remote model does not search; it orders what was found, with --rerank"),
                 message("see: gaze {} --help", "search"));
   }
+  if (settings.flag("dry-run") && !(remote && settings.flag("rerank"))) {
+    throw Error(ErrorCode::usage, message("--dry-run shows what would leave the machine, and nothing would"),
+                message("name a remote model with --rerank, or leave --dry-run out"));
+  }
   if (settings.flag("rerank")) {
     if (!request.text) {
       throw Error(ErrorCode::usage, message("--rerank goes with words, not with a picture"),
@@ -127,6 +133,12 @@ int run_search(Invocation& invocation) {
   PictureSearcher searcher(library, *encoder, {entry.name, weights_identity(entry.path)});
   SearchResult result = searcher.search(request);
   invocation.cancel.check();
+  if (settings.flag("dry-run")) {
+    const std::vector<std::string> pictures = paths_to_rerank(result.results);
+    const RemoteAccess access(settings.text("model"), true, pictures.size());
+    print_request(invocation.output, describe_rating(access, pictures, *request.text));
+    return 0;
+  }
   if (settings.flag("rerank")) rerank_hits(invocation, request, result);
   if (result.missing > 0) log_note(message("{} pictures are gone since they were indexed", result.missing));
 
@@ -169,6 +181,7 @@ Command search_command() {
       integer("top", "K", message("how many pictures"), "5", 1),
       file("sheet", "OUT.png", message("draw the hits as a contact sheet")),
       flag("rerank", message("order the first 50 by an installed image-text matching model, or by the remote --model")),
+      dry_run_option(),
       flag("open", message("show the sheet, or else the best hit, in the desktop's viewer")),
       decode_option(),
       no_exif_rotation_option()};
