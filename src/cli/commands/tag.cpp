@@ -109,14 +109,19 @@ class Tagging {
     progress_.clear();
     log_note(message("{} is not sure of {} pictures; {} is asked", model_, unsure.size(), route));
     options_.on_tags = [this](const TaggedPicture& picture) { print(picture); };
-    TagResult asked = tag_remotely(route, unsure, standard_input_, options_, invocation_.cancel);
-    for (TaggedPicture& picture : asked.pictures) {
-      routed_[picture.image] = route;
-      result_.pictures[places.at(picture.image)] = std::move(picture);
+    try {
+      TagResult asked = tag_remotely(route, unsure, standard_input_, options_, invocation_.cancel);
+      for (const FailedInput& failed : asked.failed) log_warning(failed.message);
+      for (TaggedPicture& picture : asked.pictures) {
+        routed_[picture.image] = route;
+        result_.pictures[places.at(picture.image)] = std::move(picture);
+      }
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::cancelled) throw;
+      log_warning(error.message());
     }
-    for (const FailedInput& failed : asked.failed) {  // what the model here said stays
-      log_warning(failed.message);
-      print(result_.pictures[places.at(failed.path)]);
+    for (const auto& [image, place] : places) {  // where the other one failed, what was found here stays
+      if (!routed_.contains(image)) print(result_.pictures[place]);
     }
   }
 
