@@ -8,9 +8,12 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "models/checkpoint.h"
+#include "models/clip/config.h"
 #include "models/idefics3/picture_encoder.h"
-#include "models/llava/mmproj.h"
+#include "models/llava/own_layout.h"
 #include "models/llava/picture_encoder.h"
+#include "models/llava_next/picture_encoder.h"
+#include "models/mmproj.h"
 #include "models/quantised_checkpoint.h"
 #include "models/registry.h"
 #include "weights/views.h"
@@ -79,11 +82,11 @@ ChatModel::Parts text_parts(const Checkpoint& checkpoint, const Json& text_confi
   return parts;
 }
 
-ChatModel::Parts open_llama(const Checkpoint& checkpoint, Precision) {
+ChatModel::Parts open_llama(const Checkpoint& checkpoint, Precision, const fs::path&) {
   return text_parts(checkpoint, checkpoint.config, llama::parse_config({checkpoint.config, checkpoint.config_name()}));
 }
 
-ChatModel::Parts open_llava(const Checkpoint& checkpoint, Precision precision) {
+ChatModel::Parts open_llava(const Checkpoint& checkpoint, Precision precision, const fs::path&) {
   const llava::Config config = llava::parse_config({checkpoint.config, checkpoint.config_name()});
   ChatModel::Parts parts = text_parts(checkpoint, checkpoint.config.value("text_config", Json::object()), config.text);
   parts.weights = renamed(checkpoint.weights, parts.origin, llava::canonical_name);
@@ -97,7 +100,98 @@ ChatModel::Parts open_llava(const Checkpoint& checkpoint, Precision precision) {
   return parts;
 }
 
-ChatModel::Parts open_idefics3(const Checkpoint& checkpoint, Precision precision) {
+ChatModel::Parts open_llava_next(const Checkpoint& checkpoint, Precision precision, const fs::path&) {
+  const ConfigReader reader(checkpoint.config, checkpoint.config_name());
+  const llava::Config config = llava_next::parse_config(reader);
+  const Json text_config = checkpoint.config.value("text_config", Json::object());
+  ChatModel::Parts parts = text_parts(checkpoint, text_config, config.text);
+  parts.weights = renamed(checkpoint.weights, parts.origin, llava::canonical_name);
+  const bool mistral = text_config.value("model_type", Json()) == "mistral";
+  if (parts.chat_template.form() == ChatForm::plain || mistral) {
+    parts.chat_template = ChatTemplate(mistral ? ChatForm::mistral : ChatForm::vicuna);
+  }
+  llava_next::LlavaNextPictures::add_rows(parts.table, config);
+  const fs::path file = checkpoint.folder / "preprocessor_config.json";
+  const int size = config.vision.image_size;
+  parts.make_pictures = [config, precision, weights = parts.weights,
+                         processor = llava_next::parse_tile_processor(
+                             read_json_file(file), display(file), size,
+                             llava_next::parse_grids(reader, checkpoint.config, size))] {
+    return std::make_unique<const llava_next::LlavaNextPictures>(WeightScope(weights, precision), config, processor);
+  };
+  return parts;
+}
+
+// The conversation that LLaVA's authors trained their models on, by what is inside.
+ChatTemplate own_form(const Json& config) {
+  if (architecture_of(config).find("Mistral") != std::string::npos) return ChatTemplate(ChatForm::mistral);
+  return ChatTemplate(ChatForm::vicuna,
+                      "A chat between a curious user and an artificial intelligence assistant. The assistant gives "
+                      "helpful, detailed, and polite answers to the user's questions.");
+}
+
+// Whether the checkpoint holds its picture tower.
+bool holds_tower(const WeightSource& weights) {
+  return std::ranges::any_of(weights.tensors(), [](const TensorInfo& info) {
+    return llava::name_of_own(info.name).starts_with("vision_tower.");
+  });
+}
+
+// In the layout of LLaVA's authors. The tower's checkpoint says how pictures are prepared, and has the tower's weights
+// where these here have not.
+ChatModel::Parts open_own_llava(const Checkpoint& checkpoint, Precision precision, const fs::path& tower) {
+  const ConfigReader reader(checkpoint.config, checkpoint.config_name());
+  const std::string origin = checkpoint.weights_name();
+  auto weights = renamed(checkpoint.weights, origin, llava::name_of_own);
+  clip::VisionConfig vision = llava::usual_tower();
+  Json processor{
+      {"image_processor_type", "CLIPImageProcessor"}, {"size", vision.image_size}, {"crop_size", vision.image_size}};
+  std::string processor_origin = origin;
+  if (!tower.empty()) {
+    const Checkpoint eyes = open_checkpoint(tower);
+    vision = clip::parse_config(eyes.config, eyes.config_name()).vision;
+    if (!holds_tower(*checkpoint.weights)) {
+      weights = joined(weights, renamed(eyes.weights, eyes.weights_name(), llava::name_of_tower), origin);
+    }
+    processor_origin = display(tower / "preprocessor_config.json");
+    processor = read_json_file(tower / "preprocessor_config.json");
+    if (!processor.is_object()) throw Error(ErrorCode::bad_weights, message("{}: not an object", processor_origin));
+  } else if (const std::string missing = missing_tower(checkpoint.folder); !missing.empty()) {
+    throw Error(ErrorCode::model_not_found,
+                message("{}: its picture part is another model, {}, and that is not here", origin, missing),
+                message("get it: gaze pull {}", missing));
+  }
+  const llava::OwnConfig own = llava::parse_own_config(reader, checkpoint.config, vision);
+  llava::Config config = own.llava;
+  ChatModel::Parts parts = text_parts(checkpoint, checkpoint.config, config.text);
+  parts.weights = weights;
+  const TokenId known = parts.tokenizer->id("<image>");
+  config.image_token = known >= 0 ? known : parts.tokenizer->vocabulary_size();
+  if (parts.chat_template.form() == ChatForm::plain || parts.chat_template.form() == ChatForm::llama2) {
+    parts.chat_template = own_form(checkpoint.config);
+  }
+  processor["image_processor_type"] = "CLIPImageProcessor";
+  const int size = vision.image_size;
+  if (!own.tiles) {
+    llava::LlavaPictures::add_rows(parts.table, config);
+    parts.make_pictures =
+        [config, precision, weights,
+         pixels = checked_size(parse_image_processor(processor, processor_origin), processor_origin, size)] {
+          return std::make_unique<const llava::LlavaPictures>(WeightScope(weights, precision), config, pixels);
+        };
+    return parts;
+  }
+  llava_next::LlavaNextPictures::add_rows(parts.table, config);
+  parts.make_pictures =
+      [config, precision, weights,
+       cutter = llava_next::parse_tile_processor(processor, processor_origin, size,
+                                                 llava_next::parse_grids(reader, checkpoint.config, size, true))] {
+        return std::make_unique<const llava_next::LlavaNextPictures>(WeightScope(weights, precision), config, cutter);
+      };
+  return parts;
+}
+
+ChatModel::Parts open_idefics3(const Checkpoint& checkpoint, Precision precision, const fs::path&) {
   idefics3::Config config = idefics3::parse_config({checkpoint.config, checkpoint.config_name()});
   const auto weights = renamed(checkpoint.weights, checkpoint.weights_name(), idefics3::canonical_name);
   config.text.tie_word_embeddings = weights->find("lm_head.weight") == nullptr;  // said in two places, or in none
@@ -118,13 +212,17 @@ ChatModel::Parts open_idefics3(const Checkpoint& checkpoint, Precision precision
 struct Family {
   std::string_view architecture, model_type;
   bool pictures;
-  ChatModel::Parts (*open)(const Checkpoint&, Precision);
+  ChatModel::Parts (*open)(const Checkpoint&, Precision, const fs::path& tower);
 };
 constexpr std::array kFamilies{
     Family{"LlamaForCausalLM", "llama", false, open_llama},
+    Family{"MistralForCausalLM", "mistral", false, open_llama},
     Family{"Idefics3ForConditionalGeneration", "idefics3", true, open_idefics3},
     Family{"SmolVLMForConditionalGeneration", "smolvlm", true, open_idefics3},
     Family{"LlavaForConditionalGeneration", "llava", true, open_llava},
+    Family{"LlavaNextForConditionalGeneration", "llava_next", true, open_llava_next},
+    Family{"LlavaLlamaForCausalLM", "llava_llama", true, open_own_llava},
+    Family{"LlavaMistralForCausalLM", "llava_mistral", true, open_own_llava},
 };
 
 const Family* family_of(const Json& config) {
@@ -142,12 +240,28 @@ bool is_chat_model(const Json& config) {
   return family_of(config) != nullptr;
 }
 
+llama::Config language_config(const Json& config, const std::string& origin) {
+  const Family* family = family_of(config);
+  if (family && family->open == open_own_llava) return llava::parse_own_text({config, origin}, config);
+  const ConfigReader reader(config, origin);
+  return llama::parse_config(reader.has("text_config") ? reader.child("text_config") : reader);
+}
+
+std::string missing_tower(const fs::path& folder) {
+  const Json config = read_json_file(folder / "config.json");
+  const Family* family = family_of(config);
+  if (!family || family->open != open_own_llava) return {};
+  const std::string tower =
+      ConfigReader(config, display(folder / "config.json")).text("mm_vision_tower", llava::kUsualTower);
+  return tower == llava::kUsualTower && holds_tower(*open_weights(folder)) ? "" : tower;
+}
+
 bool is_picture_chat_model(const Json& config) {
   const Family* family = family_of(config);
   return family && family->pictures;
 }
 
-llama::ChatModel::Parts open_chat_parts(const fs::path& folder, Precision precision) {
+llama::ChatModel::Parts open_chat_parts(const fs::path& folder, Precision precision, const fs::path& tower) {
   const Checkpoint checkpoint = open_checkpoint(folder);
   const Family* family = family_of(checkpoint.config);
   if (!family) {
@@ -158,19 +272,21 @@ llama::ChatModel::Parts open_chat_parts(const fs::path& folder, Precision precis
                         architecture_of(checkpoint.config), message("answers questions about pictures")),
                 message("supported: {}", supported));
   }
-  return family->open(checkpoint, precision);
+  return family->open(checkpoint, precision, tower);
 }
 
-std::unique_ptr<const ChatModel> load_chat_model(const fs::path& path, Precision precision, const fs::path& mmproj) {
+std::unique_ptr<const ChatModel> load_chat_model(const fs::path& path, Precision precision, const fs::path& eyes) {
   if (!llama::is_gguf(path)) {
-    if (mmproj.empty()) return std::make_unique<const ChatModel>(open_chat_parts(path, precision), precision);
+    if (eyes.empty() || !missing_tower(path).empty()) {
+      return std::make_unique<const ChatModel>(open_chat_parts(path, precision, eyes), precision);
+    }
     throw Error(ErrorCode::usage, message("{}: only a .gguf file takes another one for its pictures", display(path)),
                 message("leave --mmproj out"));
   }
   ChatModel::Parts parts = llama::gguf_parts(map_weight_file(path));
-  if (!mmproj.empty()) {
-    parts.make_pictures = [file = map_weight_file(mmproj), config = parts.config, words = parts.tokenizer.get(),
-                           precision] { return llava::open_mmproj(file, config, *words, precision); };
+  if (!eyes.empty()) {
+    parts.make_pictures = [file = map_weight_file(eyes), config = parts.config, words = parts.tokenizer.get(),
+                           precision] { return open_mmproj(file, config, *words, precision); };
     if (parts.chat_template.form() == ChatForm::plain) parts.chat_template = ChatTemplate(ChatForm::vicuna);
   }
   return std::make_unique<const ChatModel>(std::move(parts), precision);

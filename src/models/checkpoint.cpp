@@ -25,15 +25,18 @@ Checkpoint open_checkpoint(const std::filesystem::path& folder) {
           is_quantised_checkpoint(folder) ? open_quantised_weights(folder) : open_weights(folder)};
 }
 
-ImageProcessor open_image_processor(const std::filesystem::path& folder, int image_size) {
-  const std::filesystem::path file = folder / "preprocessor_config.json";
-  ImageProcessor processor = parse_image_processor(read_json_file(file), display(file));
+ImageProcessor checked_size(const ImageProcessor& processor, const std::string& origin, int image_size) {
   if (processor.output_height() != image_size || processor.output_width() != image_size) {
     throw Error(ErrorCode::bad_weights,
-                message("{}: makes pictures of {}×{}, but config.json says that the model takes {}×{}", display(file),
+                message("{}: makes pictures of {}×{}, but config.json says that the model takes {}×{}", origin,
                         processor.output_width(), processor.output_height(), image_size, image_size));
   }
   return processor;
+}
+
+ImageProcessor open_image_processor(const std::filesystem::path& folder, int image_size) {
+  const std::filesystem::path file = folder / "preprocessor_config.json";
+  return checked_size(parse_image_processor(read_json_file(file), display(file)), display(file), image_size);
 }
 
 std::unique_ptr<const Tokenizer> open_tokenizer(const Checkpoint& checkpoint, int vocab_size) {

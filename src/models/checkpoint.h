@@ -30,6 +30,9 @@ Checkpoint open_checkpoint(const std::filesystem::path& folder);
 // Errors: not_found, invalid_json, unsupported_model, bad_weights.
 ImageProcessor open_image_processor(const std::filesystem::path& folder, int image_size);
 
+// The processor itself, which must make that. `origin` is for messages. Errors: bad_weights.
+ImageProcessor checked_size(const ImageProcessor& processor, const std::string& origin, int image_size);
+
 // The folder's tokenizer, whose ids all lie within the model's `vocab_size`. Errors: open_tokenizer's, bad_weights.
 std::unique_ptr<const Tokenizer> open_tokenizer(const Checkpoint& checkpoint, int vocab_size);
 

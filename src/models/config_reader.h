@@ -30,6 +30,8 @@ class ConfigReader {
 
   const std::string& origin() const { return origin_; }
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  // Whether the key stands there, with a null too.
+  bool names(std::string_view key) const { return object_.contains(key); }
   // The object under `key`, or an empty one.
   ConfigReader child(std::string_view key) const;
   // Throws that the value of `key` makes no sense.

@@ -117,6 +117,17 @@ HubFile middle_sized(const std::vector<HubFile>& files, std::initializer_list<co
   return files.front();
 }
 
+bool is_projector(const std::string& name) {
+  return lower(name).find("mmproj") != std::string::npos;
+}
+
+// The part that looks at pictures belongs to a GGUF model.
+void add_projector(const std::vector<HubFile>& files, std::vector<HubFile>& chosen) {
+  const auto projectors =
+      filtered(files, [](const HubFile& file) { return ends_with(file.name, ".gguf") && is_projector(file.name); });
+  if (!projectors.empty()) chosen.push_back(middle_sized(projectors, {"f16", "bf16", "q8_0"}));
+}
+
 std::vector<HubFile> weights_among(const std::vector<HubFile>& files) {
   const auto at_root = [](const HubFile& file) { return file.name.find('/') == std::string::npos; };
   for (const auto& [stem, end] :
@@ -129,15 +140,32 @@ std::vector<HubFile> weights_among(const std::vector<HubFile>& files) {
                                  [&, end = std::string(end)](const HubFile& f) { return f.name.ends_with(end); });
     if (any) return found;
   }
-  const auto is_projector = [](const HubFile& file) { return lower(file.name).find("mmproj") != std::string::npos; };
   const auto gguf =
-      filtered(files, [&](const HubFile& file) { return ends_with(file.name, ".gguf") && !is_projector(file); });
+      filtered(files, [](const HubFile& file) { return ends_with(file.name, ".gguf") && !is_projector(file.name); });
   if (gguf.empty()) return {};
   std::vector<HubFile> chosen{middle_sized(gguf, {"q4_k_m", "q4_0", "q4_k", "q5_k_m", "q8_0"})};
-  const auto projectors =
-      filtered(files, [&](const HubFile& file) { return ends_with(file.name, ".gguf") && is_projector(file); });
-  if (!projectors.empty()) chosen.push_back(middle_sized(projectors, {"f16", "bf16", "q8_0"}));
+  add_projector(files, chosen);
   return chosen;
+}
+
+// A file by its name, or a GGUF by its quantisation ("Q8_0") where only one is of it. Errors: not_found (says which
+// there are).
+const HubFile& wanted_file(const std::vector<HubFile>& files, const std::string& name) {
+  const HubFile* found = nullptr;
+  int count = 0;
+  std::string names;
+  for (const HubFile& file : files) {
+    if (file.name == name) return file;
+    if (!ends_with(file.name, ".gguf") || is_projector(file.name)) continue;
+    names += (names.empty() ? "" : ", ") + file.name;
+    const std::size_t at = lower(file.name).rfind(lower(name) + ".gguf");
+    if (at == std::string::npos || (at > 0 && std::isalnum(static_cast<unsigned char>(file.name[at - 1])))) continue;
+    found = &file;
+    ++count;
+  }
+  if (count == 1) return *found;
+  throw Error(ErrorCode::not_found, message("{}: this model has no such file", name),
+              names.empty() ? "" : message("there are: {}", names));
 }
 
 }  // namespace
@@ -198,15 +226,16 @@ HubListing list_hub_files(HttpClient& client, const HubSource& source, const std
 
 std::vector<HubFile> choose_files(const HubListing& listing, const std::vector<std::string>& wanted) {
   std::vector<HubFile> chosen = filtered(listing.files, [](const HubFile& file) { return is_description(file.name); });
-  bool own_weights = false;
-  for (const std::string& name : wanted) {
-    const auto found = std::find_if(listing.files.begin(), listing.files.end(),
-                                    [&](const HubFile& file) { return file.name == name; });
-    if (found == listing.files.end())
-      throw Error(ErrorCode::not_found, message("{}: this model has no such file", name));
-    own_weights = own_weights || ends_with(name, ".gguf") || ends_with(name, ".safetensors") || ends_with(name, ".bin");
-    if (!is_description(name)) chosen.push_back(*found);
+  bool own_weights = false, own_gguf = false, own_projector = false;
+  for (const std::string& text : wanted) {
+    const HubFile& file = wanted_file(listing.files, text);
+    const bool gguf = ends_with(file.name, ".gguf");
+    own_gguf = own_gguf || (gguf && !is_projector(file.name));
+    own_projector = own_projector || (gguf && is_projector(file.name));
+    own_weights = own_weights || gguf || ends_with(file.name, ".safetensors") || ends_with(file.name, ".bin");
+    if (!is_description(file.name)) chosen.push_back(file);
   }
+  if (own_gguf && !own_projector) add_projector(listing.files, chosen);
   if (own_weights) return chosen;
   const auto weights = weights_among(listing.files);
   if (weights.empty()) {

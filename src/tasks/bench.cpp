@@ -182,9 +182,9 @@ std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions
           {"memory_read", memory_read_bytes_per_second(options.seconds, cancel) / 1e9, "GB/s"}};
 }
 
-std::vector<BenchResult> bench_chat_model(const std::filesystem::path& path, Precision precision,
-                                          const BenchOptions& options, const CancelToken& cancel) {
-  return bench(*load_chat_model(path, precision), options, cancel);
+std::vector<BenchResult> bench_chat_model(const ModelEntry& entry, Precision precision, const BenchOptions& options,
+                                          const CancelToken& cancel) {
+  return bench(*load_chat_model(entry.path, precision, entry.eyes), options, cancel);
 }
 
 }  // namespace gaze

@@ -1,7 +1,6 @@
 // How fast a model runs here, beside what the machine allows (`gaze bench`).
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "models/captioner.h"
 #include "models/dual_encoder.h"
 #include "models/llama/chat_model.h"
+#include "tasks/model_store.h"
 
 namespace gaze {
 
@@ -40,9 +40,9 @@ double seconds_to_caption(const Captioner& model, int pictures, const BenchOptio
 // prefill with its matmul_limit, decode behind that prompt (one position at a time), memory_read. Tokens are any.
 // Errors: usage (more than the model has positions), cancelled.
 std::vector<BenchResult> bench(const llama::ChatModel& model, const BenchOptions& options, const CancelToken& cancel);
-// The same of a checkpoint folder or .gguf file. Errors: also load_chat_model's.
-std::vector<BenchResult> bench_chat_model(const std::filesystem::path& path, Precision precision,
-                                          const BenchOptions& options, const CancelToken& cancel);
+// The same of a model by its entry. Errors: also load_chat_model's.
+std::vector<BenchResult> bench_chat_model(const ModelEntry& entry, Precision precision, const BenchOptions& options,
+                                          const CancelToken& cancel);
 
 // The first two rows alone.
 std::vector<BenchResult> bench_image_tower(const DualEncoder& model, const BenchOptions& options,

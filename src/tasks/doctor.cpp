@@ -64,6 +64,7 @@ constexpr std::int64_t kProgram = 24 * MiB;
 // with CLIP ViT-B/32: 429 MiB (f32), 245 (bf16), 168 (int8) for indexing, 493 and 142 (f32, int8) for matching.
 std::int64_t bytes_needed(const ModelEntry& entry, Precision wanted) {
   constexpr std::int64_t kBatch = 16, kReady = 32, kWidths = 10, kFloat = sizeof(float);
+  if (entry.kind == "gguf") return kProgram + entry.bytes;  // mapped as it is
   const Json config = read_json_file(entry.path / "config.json");
   if (is_chat_model(config)) return bytes_to_talk(entry.path, entry.parameters, wanted);
   const Precision precision = resolve(wanted);
@@ -93,8 +94,7 @@ std::int64_t bytes_to_talk(const fs::path& folder, std::int64_t parameters, Prec
   constexpr std::int64_t kPositions = 2048;  // of a long conversation about a picture
   constexpr std::int64_t kPart = 768;        // of a prompt is read at a time
   const Json config = read_json_file(folder / "config.json");
-  const Json text = config.contains("text_config") ? config["text_config"] : config;
-  const llama::Config own = llama::parse_config({text, display(folder / "config.json")});
+  const llama::Config own = language_config(config, display(folder / "config.json"));
   const auto number = static_cast<std::int64_t>(precision == Precision::f32 ? sizeof(float) : sizeof(Bf16));
   // Numbers become blocks of 32 with a scale while they load; blocks are mapped as they lie.
   std::int64_t weights = parameters * number;
@@ -169,7 +169,7 @@ std::vector<ModelNeeds> needs_of_models(const ModelStore& store, Precision preci
     ModelNeeds needs{.name = entry.name, .fault = entry.fault};
     if (entry.fault.empty()) {
       needs.bytes = bytes_needed(entry, precision);
-      needs.talks = is_chat_model(read_json_file(entry.path / "config.json"));
+      needs.talks = entry.kind == "gguf" || is_chat_model(read_json_file(entry.path / "config.json"));
       needs.fits = needs.bytes <= machine.memory_bytes;
     }
     all.push_back(std::move(needs));

@@ -360,8 +360,7 @@ void check_memory(const fs::path& path, const LocalChatOptions& options) {
   const std::int64_t present = examine_machine().memory_bytes;
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
-    const std::int64_t needed =
-        weight_file_bytes(path) + (options.mmproj.empty() ? 0 : weight_file_bytes(options.mmproj));
+    const std::int64_t needed = weight_file_bytes(path) + (options.eyes.empty() ? 0 : weight_file_bytes(options.eyes));
     if (needed <= present) return;
     throw Error(ErrorCode::out_of_memory,
                 message("{}: the weights take {} MiB, and this process may use {} MiB of memory", display(path),
@@ -386,12 +385,13 @@ void check_memory(const fs::path& path, const LocalChatOptions& options) {
 
 std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
   check_memory(path, options);
-  auto model = load_chat_model(path, options.precision, options.mmproj);
+  auto model = load_chat_model(path, options.precision, options.eyes);
   std::optional<VisionCache> cache;
   if (model->pictures() && !options.vision_cache.empty()) {
-    const fs::path& eyes = options.mmproj.empty() ? path : options.mmproj;
-    cache.emplace(options.vision_cache,
-                  fmt::format("{} {}", weights_identity(eyes), static_cast<int>(options.precision)));
+    // Of a GGUF file only its eyes count; a folder holds what is between its tower and its words.
+    std::string identity = options.eyes.empty() ? "" : weights_identity(options.eyes);
+    if (identity.empty() || !llama::is_gguf(path)) identity += weights_identity(path);
+    cache.emplace(options.vision_cache, fmt::format("{} {}", identity, static_cast<int>(options.precision)));
   }
   return std::make_unique<LocalChat>(std::move(name), std::move(model), std::move(cache));
 }

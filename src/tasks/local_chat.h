@@ -12,7 +12,7 @@ namespace gaze {
 
 struct LocalChatOptions {
   Precision precision = Precision::automatic;
-  std::filesystem::path mmproj;        // of a .gguf file: the one with its eyes; empty: none
+  std::filesystem::path eyes;          // what load_chat_model takes as such, as ModelEntry has it; empty: none
   std::filesystem::path vision_cache;  // where what it saw is kept; empty: nowhere
 };
 

@@ -31,7 +31,8 @@ class LocalChatTest : public ::testing::TestWithParam<std::string> {
 
   std::unique_ptr<VisualChat> open() const { return open_local_chat(folder_, "model", {.precision = Precision::f32}); }
   std::string picture(int index) const {
-    return golden("llava") / cases_.at("pictures")[static_cast<std::size_t>(index)].get<std::string>();
+    const std::string folder = GetParam().starts_with("llava_next") ? "llava_next" : "llava";
+    return golden(folder) / cases_.at("pictures")[static_cast<std::size_t>(index)].get<std::string>();
   }
   VisualAnswer ask(VisualChat& chat, const ChatTurn& turn, const AnswerOptions& options) const {
     return chat.ask(turn, options, cancel_, {});
@@ -41,7 +42,8 @@ class LocalChatTest : public ::testing::TestWithParam<std::string> {
   const Json cases_ = read_json_file(folder_ / "cases.json");
   CancelToken cancel_;
 };
-INSTANTIATE_TEST_SUITE_P(Reference, LocalChatTest, ::testing::Values("llava/plain", "llava/full", "idefics3"),
+INSTANTIATE_TEST_SUITE_P(Reference, LocalChatTest,
+                         ::testing::Values("llava/plain", "llava/full", "idefics3", "llava_next/mistral"),
                          [](const auto& each) {
                            std::string name = each.param;
                            std::ranges::replace(name, '/', '_');
@@ -224,6 +226,22 @@ TEST_P(LocalChatTest, WhatWasSeenIsKept) {
     EXPECT_NO_THROW(answer());
   }
   std::filesystem::remove_all(folder);
+}
+
+// A LLaMA that reads text alone.
+TEST(LocalChat, AModelWithoutEyesAnswersQuestionsWithoutPictures) {
+  set_language(Language::english);
+  const auto chat = open_local_chat(golden("llama/plain.gguf"), "plain", {.precision = Precision::f32});
+  const VisualAnswer answer = chat->ask({.text = "w5 w7"}, {.max_tokens = 5}, CancelToken(), {});
+  EXPECT_EQ(answer.ids.size(), 5u);
+  EXPECT_EQ(answer.image_tokens, 0);
+  try {
+    chat->ask({.inputs = {golden("llava/wide.png").string()}, .text = "w5"}, {}, CancelToken(), {});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_THAT(error.message(), HasSubstr("reads text only"));
+  }
 }
 
 TEST(VisionCache, TheOldestGoWhereThereAreTooMany) {

@@ -1,7 +1,9 @@
 #include "tasks/model_store.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -17,6 +19,7 @@
 #include "models/registry.h"
 #include "tasks/open_model.h"
 #include "tasks/pull_model.h"
+#include "weights/gguf.h"
 
 namespace gaze {
 namespace {
@@ -61,9 +64,77 @@ std::string licence_of(const fs::path& folder) {
   return {};
 }
 
+bool is_eyes(const fs::path& file) {
+  std::string name = file.filename().native();
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name.find("mmproj") != std::string::npos;
+}
+
+// All .gguf files of a folder, or those of them that are eyes, by name.
+std::vector<fs::path> gguf_files(const fs::path& folder, bool eyes) {
+  std::vector<fs::path> all;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (llama::is_gguf(it->path()) && is_eyes(it->path()) == eyes && it->is_regular_file(ignored)) {
+      all.push_back(it->path());
+    }
+  }
+  std::ranges::sort(all);
+  return all;
+}
+
+// Its language models.
+std::vector<fs::path> gguf_files_in(const fs::path& folder) {
+  return gguf_files(folder, false);
+}
+
+// The file that looks at pictures for a language model in the same folder: of several the largest, which has lost
+// least.
+fs::path eyes_beside(const fs::path& file) {
+  const std::vector<fs::path> eyes = gguf_files(file.parent_path(), true);
+  std::error_code ignored;
+  const auto bytes = [&](const fs::path& each) { return fs::file_size(each, ignored); };
+  return eyes.empty() ? fs::path() : *std::ranges::max_element(eyes, {}, bytes);
+}
+
+// Errors: bad_weights; unsupported_model (no language model that gaze knows).
+std::int64_t count_gguf_parameters(const fs::path& file) {
+  const GgufFile gguf(map_weight_file(file));
+  if (const auto architecture = gguf.metadata().text("general.architecture"); architecture != "llama") {
+    throw Error(ErrorCode::unsupported_model,
+                message("\"{}\" is no model that gaze knows", to_valid_utf8(architecture)));
+  }
+  return count_parameters(gguf);
+}
+
+// A checkpoint folder has a config.json that counts: beside nothing but GGUF files of other names it does not.
 bool is_checkpoint(const fs::path& folder) {
   std::error_code ignored;
-  return fs::is_regular_file(folder / "config.json", ignored);
+  if (!fs::is_regular_file(folder / "config.json", ignored)) return false;
+  if (fs::is_regular_file(folder / "model.gguf", ignored) || gguf_files_in(folder).empty()) return true;
+  const auto is_weights = [&](const char* name) { return fs::is_regular_file(folder / name, ignored); };
+  return std::ranges::any_of(std::array{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                        "pytorch_model.bin.index.json"},
+                             is_weights);
+}
+
+ModelEntry describe_gguf(std::string name, const fs::path& file) {
+  ModelEntry entry{.name = std::move(name), .path = file, .eyes = eyes_beside(file), .kind = "gguf"};
+  entry.licence = licence_of(file.parent_path());
+  std::error_code ignored;
+  for (const fs::path& part : {entry.path, entry.eyes}) {
+    if (!part.empty()) entry.bytes += static_cast<std::int64_t>(fs::file_size(part, ignored));
+  }
+  try {
+    entry.parameters = count_gguf_parameters(file);
+    if (!entry.eyes.empty()) entry.parameters += count_parameters(*open_weights(entry.eyes));
+    if (!entry.eyes.empty()) entry.tasks.emplace_back("ask");
+    entry.tasks.emplace_back("chat");
+  } catch (const Error& error) {
+    entry.fault = error.message();
+  }
+  return entry;
 }
 
 // A name as the hub has them: NAME or ORG/NAME of letters, digits, '-', '_' and '.', none of which is "." or "..".
@@ -157,10 +228,35 @@ ModelEntry ModelStore::describe(std::string name, const fs::path& folder) const 
       throw Error(ErrorCode::unsupported_model, message("\"{}\" is no model that gaze knows", architecture_of(config)));
     }
     entry.parameters = count_parameters(*open_checkpoint(folder).weights);
+    if (const std::string tower = missing_tower(folder); !tower.empty()) {
+      entry.eyes = find_tower(tower, folder);
+      if (entry.eyes.empty()) entry.fault = message("its picture part is another model: gaze pull {}", tower);
+    }
   } catch (const Error& error) {
     entry.fault = error.message();
   }
   return entry;
+}
+
+// Where the picture tower of that name is: a folder by its path, an installed model, a folder beside the model's.
+fs::path ModelStore::find_tower(const std::string& tower, const fs::path& folder) const {
+  const fs::path beside = fs::weakly_canonical(folder).parent_path() / fs::path(tower).filename();
+  for (const fs::path& place : {fs::path(tower), models_ / tower, beside}) {
+    if (is_checkpoint(place)) return place;
+  }
+  return {};
+}
+
+// The models of a folder: a checkpoint, or GGUF files.
+std::vector<ModelEntry> ModelStore::all_in(const std::string& name, const fs::path& folder) const {
+  if (is_checkpoint(folder)) return {describe(name, folder)};
+  const std::vector<fs::path> files = gguf_files_in(folder);
+  if (files.size() == 1) return {describe_gguf(name, files[0])};
+  std::vector<ModelEntry> all;
+  for (const fs::path& file : files) {
+    all.push_back(describe_gguf(name + "/" + to_valid_utf8(file.filename().native()), file));
+  }
+  return all;
 }
 
 std::vector<ModelEntry> ModelStore::list() const {
@@ -169,16 +265,14 @@ std::vector<ModelEntry> ModelStore::list() const {
     all.push_back(describe(kBuiltInModel, built_in_));
     all.back().built_in = true;
   }
+  const auto add = [&](const std::string& name, const fs::path& folder) {
+    if (is_model_name(name)) std::ranges::move(all_in(name, folder), std::back_inserter(all));
+  };
   for (const fs::path& outer : folders_in(models_)) {
     const std::string name = outer.filename().native();
-    if (is_checkpoint(outer)) {
-      if (is_model_name(name)) all.push_back(describe(name, outer));
-      continue;
-    }
-    for (const fs::path& inner : folders_in(outer)) {
-      const std::string full = name + "/" + inner.filename().native();
-      if (is_checkpoint(inner) && is_model_name(full)) all.push_back(describe(full, inner));
-    }
+    add(name, outer);
+    if (is_checkpoint(outer)) continue;
+    for (const fs::path& inner : folders_in(outer)) add(name + "/" + inner.filename().native(), inner);
   }
   return all;
 }
@@ -194,7 +288,20 @@ void ModelStore::throw_not_found(const std::string& name) const {
 }
 
 ModelEntry ModelStore::find(const std::string& name) const {
-  if (is_model_name(name) && is_checkpoint(models_ / name)) return describe(name, models_ / name);
+  const auto only_one_in = [&](const fs::path& folder) {
+    std::vector<ModelEntry> found = all_in(name, folder);
+    if (found.size() == 1) return std::move(found[0]);
+    std::string names;
+    for (const ModelEntry& each : found) names += (names.empty() ? "" : ", ") + each.name;
+    throw Error(ErrorCode::model_not_found, message("{}: there are {} models in it", display(folder), found.size()),
+                message("name one of them: {}", names));
+  };
+  if (is_model_name(name) && !all_in(name, models_ / name).empty()) return only_one_in(models_ / name);
+  const fs::path file(name);
+  std::error_code none;
+  if (llama::is_gguf(file) && is_model_name(file.parent_path()) && fs::is_regular_file(models_ / file, none)) {
+    return describe_gguf(name, models_ / file);
+  }
   if (name == kBuiltInModel) {
     if (!is_checkpoint(built_in_)) {
       throw Error(ErrorCode::model_not_found,
@@ -208,6 +315,7 @@ ModelEntry ModelStore::find(const std::string& name) const {
   std::error_code ignored;
   if (fs::is_directory(name, ignored)) {
     if (is_checkpoint(name)) return describe(to_valid_utf8(name), name);
+    if (!gguf_files_in(name).empty()) return only_one_in(name);
     throw Error(ErrorCode::model_not_found, message("{}: no checkpoint folder: it has no config.json", display(name)));
   }
   throw_not_found(name);
@@ -231,26 +339,36 @@ ModelEntry ModelStore::best_for(const std::string& task) const {
 ModelEntry ModelStore::remove(const std::string& name) const {
   ModelEntry entry = find(name);
   if (entry.built_in) throw Error(ErrorCode::usage, message("{} is part of gaze and stays", name));
-  const fs::path folder = fs::weakly_canonical(entry.path);
+  const bool is_file = !fs::is_directory(entry.path);
+  const fs::path folder = fs::weakly_canonical(is_file ? entry.path.parent_path() : entry.path);
   const fs::path inside = folder.lexically_relative(fs::weakly_canonical(models_));
   if (inside.empty() || inside == "." || *inside.begin() == "..") {
     throw Error(ErrorCode::usage, message("{}: only installed models are removed, and this is not one", display(name)),
                 message("installed models are in {}", display(models_)));
   }
-  fs::remove_all(entry.path);
+  if (is_file && gguf_files_in(folder).size() > 1) {
+    fs::remove(entry.path);  // the others need the eyes
+    return entry;
+  }
+  fs::remove_all(folder);
   std::error_code ignored;
-  if (inside.has_parent_path()) fs::remove(entry.path.parent_path(), ignored);  // the organisation, once empty
+  if (inside.has_parent_path()) fs::remove(folder.parent_path(), ignored);  // the organisation, once empty
   return entry;
 }
 
 ModelEntry ModelStore::verify(const std::string& name, const CancelToken& cancel) const {
   ModelEntry entry = find(name);
-  if (!verify_pulled_files(entry.path, cancel)) check_sums(entry.path, cancel);
+  const fs::path folder = fs::is_directory(entry.path) ? entry.path : entry.path.parent_path();
+  if (!verify_pulled_files(folder, cancel)) check_sums(folder, cancel);
+  if (folder != entry.path) {
+    load_chat_model(entry.path, Precision::automatic, entry.eyes);
+    return entry;
+  }
   // What several tasks share is read once for each: a check may take its time.
   const Json config = read_json_file(entry.path / "config.json");
   const ModelAbilities abilities = abilities_of(config);
   const bool talks = is_chat_model(config);
-  if (talks) load_chat_model(entry.path, Precision::automatic);
+  if (talks) load_chat_model(entry.path, Precision::automatic, entry.eyes);
   cancel.check();
   if (abilities.captions) open_captioner(entry, Precision::automatic);
   cancel.check();

@@ -22,18 +22,15 @@ bool is_offline() {
   return text == "1" || text == "ON" || text == "YES" || text == "TRUE";
 }
 
-// A GGUF repository is no checkpoint folder: it is described by what is in it.
+// What was pulled: of several GGUF files in the folder the newest.
 ModelEntry entry_of(const PullPlan& plan, const std::filesystem::path& models) {
+  const ModelStore store(models);
+  std::vector<ModelEntry> there = store.list();
+  std::erase_if(there, [&](const ModelEntry& entry) { return !entry.name.starts_with(plan.name + "/"); });
+  if (there.empty()) return store.find(plan.name);
   std::error_code ignored;
-  if (std::filesystem::exists(plan.folder / "config.json", ignored)) return ModelStore(models).find(plan.name);
-  ModelEntry entry{.name = plan.name, .path = plan.folder};
-  for (std::filesystem::recursive_directory_iterator it(plan.folder, ignored), end; !ignored && it != end;
-       it.increment(ignored)) {
-    std::error_code gone;
-    if (it->path().extension() == ".gguf") entry.kind = "gguf";
-    if (it->is_regular_file(gone)) entry.bytes += static_cast<std::int64_t>(it->file_size(gone));
-  }
-  return entry;
+  return *std::ranges::max_element(
+      there, {}, [&](const ModelEntry& entry) { return std::filesystem::last_write_time(entry.path, ignored); });
 }
 
 }  // namespace

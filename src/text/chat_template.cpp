@@ -116,6 +116,15 @@ std::vector<ChatTemplate::Piece> ChatTemplate::pieces(std::span<const ChatLine> 
       }
       own("Assistant:");
       break;
+    case ChatForm::mistral:
+      if (!system.empty()) own("<<SYS>>\n"), said(system), own("\n<</SYS>>\n\n");
+      for (const ChatLine& line : rest) {
+        own(line.role == ChatRole::user ? "[INST] " : " ");
+        shown(line, "\n");
+        said(line.text);
+        own(line.role == ChatRole::user ? " [/INST]" : "</s> ");
+      }
+      break;
     case ChatForm::llama2:
       for (std::size_t i = 0; i < rest.size(); ++i) {
         if (rest[i].role == ChatRole::user) {

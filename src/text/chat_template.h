@@ -23,7 +23,8 @@ enum class ChatForm {
   plain,    // the text alone: models that were not trained to talk
   vicuna,   // USER: … ASSISTANT:
   chatml,   // <|im_start|>user …
-  llama2,   // [INST] … [/INST]
+  llama2,   // [INST] … [/INST], every turn with a beginning of its own
+  mistral,  // the same with one beginning for all
   llama3,   // <|start_header_id|>user …
   zephyr,   // <|user|> …
   smolvlm,  // <|im_start|>User: … <end_of_utterance>

@@ -46,6 +46,30 @@ class Renamed final : public WeightSource {
   std::vector<TensorInfo> infos_;
 };
 
+class Joined final : public WeightSource {
+ public:
+  Joined(std::shared_ptr<const WeightSource> first, std::shared_ptr<const WeightSource> second,
+         const std::string& origin)
+      : first_(std::move(first)), second_(std::move(second)), infos_(first_->tensors()) {
+    for (const TensorInfo& info : second_->tensors()) {
+      if (first_->find(info.name)) refuse(origin, message("two tensors are called {}", in_quotes(info.name)));
+      infos_.push_back(info);
+    }
+    std::ranges::sort(infos_, {}, &TensorInfo::name);
+  }
+
+  const std::vector<TensorInfo>& tensors() const override { return infos_; }
+  Tensor tensor(std::string_view name) const override { return of(name).tensor(name); }
+  void forget(std::string_view name) const override { of(name).forget(name); }
+  std::optional<BlockTensor> blocks(std::string_view name) const override { return of(name).blocks(name); }
+
+ private:
+  const WeightSource& of(std::string_view name) const { return second_->find(name) ? *second_ : *first_; }
+
+  std::shared_ptr<const WeightSource> first_, second_;
+  std::vector<TensorInfo> infos_;
+};
+
 class WithoutBlocks final : public WeightSource {
  public:
   explicit WithoutBlocks(std::shared_ptr<const WeightSource> source) : source_(std::move(source)) {}
@@ -82,6 +106,11 @@ class WithQ8Blocks final : public WeightSource {
 std::shared_ptr<const WeightSource> renamed(std::shared_ptr<const WeightSource> source, const std::string& origin,
                                             const std::function<std::optional<std::string>(std::string_view)>& rename) {
   return std::make_shared<Renamed>(std::move(source), origin, rename);
+}
+
+std::shared_ptr<const WeightSource> joined(std::shared_ptr<const WeightSource> first,
+                                           std::shared_ptr<const WeightSource> second, const std::string& origin) {
+  return std::make_shared<const Joined>(std::move(first), std::move(second), origin);
 }
 
 std::shared_ptr<const WeightSource> without_blocks(std::shared_ptr<const WeightSource> source) {

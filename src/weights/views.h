@@ -1,4 +1,4 @@
-// Other ways to see a source of weights: under other names, without its blocks, or in blocks that it does not have.
+// Other ways to see sources of weights: under other names, two as one, without blocks, or in blocks that are not there.
 #pragma once
 
 #include <functional>
@@ -15,6 +15,10 @@ namespace gaze {
 // names the file).
 std::shared_ptr<const WeightSource> renamed(std::shared_ptr<const WeightSource> source, const std::string& origin,
                                             const std::function<std::optional<std::string>(std::string_view)>& rename);
+
+// The tensors of both. Errors: bad_weights (two tensors of one name; `origin` names the checkpoint).
+std::shared_ptr<const WeightSource> joined(std::shared_ptr<const WeightSource> first,
+                                           std::shared_ptr<const WeightSource> second, const std::string& origin);
 
 // Quantised tensors as the float32 numbers that they stand for.
 std::shared_ptr<const WeightSource> without_blocks(std::shared_ptr<const WeightSource> source);

@@ -50,7 +50,7 @@ Measured run_all(const Invocation& invocation, const ModelEntry& entry, const Be
     const Precision precision = precision_of(invocation);
     // Weights stay in the bits they have or become Q8_0; what they are multiplied with is int8.
     const Precision used = precision == Precision::automatic ? Precision::int8 : precision;
-    return {bench_chat_model(entry.path, precision, options, invocation.cancel), std::string(to_string(used))};
+    return {bench_chat_model(entry, precision, options, invocation.cancel), std::string(to_string(used))};
   }
   const bool captions = std::find(entry.tasks.begin(), entry.tasks.end(), "caption") != entry.tasks.end();
   const bool embeds = std::find(entry.tasks.begin(), entry.tasks.end(), "embed") != entry.tasks.end();

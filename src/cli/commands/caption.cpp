@@ -234,7 +234,8 @@ std::string caption_here(const Invocation& invocation, Library& library,
     const AnswerOptions answer = answer_options_of_caption(settings);
     options.language = language_of(settings, nullptr);
     const auto chat = open_local_chat(
-        entry.path, entry.name, {.precision = precision_of(invocation), .vision_cache = VisionCache::default_folder()});
+        entry.path, entry.name,
+        {.precision = precision_of(invocation), .eyes = entry.eyes, .vision_cache = VisionCache::default_folder()});
     result = caption_by_asking(library, *chat, key, named, options, answer, invocation.cancel);
   } else {
     const auto captioner = open_captioner(entry, precision_of(invocation));

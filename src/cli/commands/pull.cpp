@@ -44,12 +44,14 @@ Command pull_command() {
       "mirror, HF_TOKEN opens private models, HF_HUB_OFFLINE=1 only looks whether the model is there.");
   command.options = {
       text("revision", "R", message("a branch, tag or commit; default: the newest")),
-      text("file", "NAME", message("also this file, or this GGUF of several; may be given again")),
+      text("file", "NAME",
+           message("also this file, or this GGUF of several by its name or quantisation (Q8_0); may be given again")),
   };
   command.options[1].repeated = true;
   command.examples = {
       {"gaze pull openai/clip-vit-base-patch32", message("then: --model openai/clip-vit-base-patch32")},
       {"HF_ENDPOINT=https://hf-mirror.com gaze pull OFA-Sys/chinese-clip-vit-base-patch16", message("from a mirror")},
+      {"gaze pull ggml-org/SmolVLM-500M-Instruct-GGUF --file Q8_0", message("a GGUF model, and what it sees with")},
       {"gaze pull modelscope:AI-ModelScope/clip-vit-base-patch32", message("from ModelScope")}};
   command.least_arguments = 1;
   command.most_arguments = 1;

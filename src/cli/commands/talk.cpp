@@ -118,7 +118,7 @@ Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_
   const std::string mmproj = invocation.settings.text("mmproj");
   Talk talk;
   const bool keeps = !invocation.settings.has("no-cache") || !invocation.settings.flag("no-cache");
-  LocalChatOptions options{.precision = precision_of(invocation), .mmproj = mmproj};
+  LocalChatOptions options{.precision = precision_of(invocation), .eyes = mmproj};
   if (keeps) options.vision_cache = VisionCache::default_folder();
   std::error_code ignored;
   if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file
@@ -137,6 +137,7 @@ Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_
   const ModelStore store(invocation.folders.models());
   const ModelEntry entry = name.empty() ? store.best_for("ask") : store.find(name);
   if (is_local_chat(entry.path)) {
+    options.eyes = entry.eyes;
     talk.chat = open_local_chat(entry.path, entry.name, options);
     return talk;
   }

@@ -1,13 +1,16 @@
 #include "models/idefics3/config.h"
 
-#include "base/error.h"
-#include "base/message.h"
+#include <utility>
 
 namespace gaze::idefics3 {
 
 Config parse_config(const ConfigReader& reader) {
+  return parse_config(reader, llama::parse_config(reader.child("text_config")));
+}
+
+Config parse_config(const ConfigReader& reader, llama::Config text) {
   Config config;
-  const ConfigReader vision = reader.child("vision_config"), text = reader.child("text_config");
+  const ConfigReader vision = reader.child("vision_config");
   config.vision.encoder = {.hidden_size = vision.integer("hidden_size", 1152),
                            .num_hidden_layers = vision.integer("num_hidden_layers", 12, 1000),
                            .num_attention_heads = vision.integer("num_attention_heads", 16),
@@ -20,11 +23,7 @@ Config parse_config(const ConfigReader& reader) {
   config.vision.patch_size = vision.integer("patch_size", 32, config.vision.image_size);
   vision.require_divides("patch_size", config.vision.patch_size, "image_size", config.vision.image_size);
 
-  if (const std::string type = text.text("model_type", "llama"); type != "llama") {
-    throw Error(ErrorCode::unsupported_model, message("{}: not supported: {}", text.origin(), type),
-                message("supported: {}", "llama"));
-  }
-  config.text = llama::parse_config(text);
+  config.text = std::move(text);
   config.image_token = reader.id("image_token_id", 128257);
   if (config.image_token < 0) reader.refuse("image_token_id");
   config.scale_factor = reader.integer("scale_factor", 2, config.vision.side());

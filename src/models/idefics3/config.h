@@ -29,7 +29,9 @@ struct Config {
   int folded_width() const { return vision.encoder.hidden_size * scale_factor * scale_factor; }
 };
 
-// Errors: bad_weights; unsupported_model (language models other than LLaMA).
+// Errors: bad_weights; unsupported_model (language models other than LLaMA and Mistral).
 Config parse_config(const ConfigReader& reader);
+// The same with a language model that is known already.
+Config parse_config(const ConfigReader& reader, llama::Config text);
 
 }  // namespace gaze::idefics3

@@ -6,8 +6,8 @@
 #include "base/limits.h"
 #include "base/message.h"
 #include "models/chat_models.h"
+#include "models/chat_testing.h"
 #include "models/idefics3/picture_encoder.h"
-#include "models/testing.h"
 
 namespace gaze::idefics3 {
 namespace {
@@ -54,6 +54,37 @@ TEST_F(Idefics3, TilesStatesAndVectorsAreTheReferences) {
   }
 }
 
+TEST_F(Idefics3, AnswersAboutPicturesAreTheReferences) {
+  const auto model = load_chat_model(folder_, Precision::f32);
+  testing::expect_reference_answers(*model, expected_.cases, golden("llava"));
+  testing::expect_reference_prompts(*model, expected_.cases, golden("llava"));
+}
+
+// The same weights as llama.cpp's converter writes them give the same numbers, words and prompts.
+TEST_F(Idefics3, AsTwoGgufFilesAnswersAboutPicturesAreTheReferences) {
+  for (const std::string name : {"idefics3", "idefics3-f16"}) {
+    const auto model = load_chat_model(golden(name + ".gguf"), Precision::f32, golden(name + "-mmproj.gguf"));
+    for (const Json& picture : expected_.cases.at("pictures")) {
+      const auto file = picture.get<std::string>();
+      const EncodedPicture seen = model->pictures()->encode(read_file(golden("llava") / file, MiB), file, {});
+      EXPECT_LT(relative_error(seen.vectors, expected_["vectors." + file]), 2e-5) << name << file;
+    }
+    testing::expect_reference_answers(*model, expected_.cases, golden("llava"));
+    testing::expect_reference_prompts(*model, expected_.cases, golden("llava"));
+  }
+}
+
+// On pictures SmolVLM2 is the same model under other names.
+TEST_F(Idefics3, SmolVlm2IsTheSameOnPictures) {
+  const testing::SpoiledCheckpoint checkpoint(folder_);
+  checkpoint.patch("config.json", {{"architectures", {"SmolVLMForConditionalGeneration"}},
+                                   {"model_type", "smolvlm"},
+                                   {"vision_config", {{"model_type", "smolvlm_vision"}}}});
+  checkpoint.patch("preprocessor_config.json", {{"image_processor_type", "SmolVLMImageProcessor"}});
+  const auto model = load_chat_model(checkpoint.folder(), Precision::f32);
+  testing::expect_reference_answers(*model, expected_.cases, golden("llava"));
+}
+
 TEST_F(Idefics3, PicturesOfAnyShapeAreCut) {
   const TileProcessor processor = parse_tile_processor(read_json_file(folder_ / "preprocessor_config.json"), "p", 24);
   for (const auto& [width, height, rows, columns] :
@@ -74,7 +105,7 @@ TEST_F(Idefics3, ConfigsThatMakeNoSenseAreRefused) {
         {"config.json", R"({"vision_config": {"patch_size": 7}})", ErrorCode::bad_weights, "patch_size"},
         {"config.json", R"({"vision_config": {"num_attention_heads": 3}})", ErrorCode::bad_weights, "hidden_size"},
         {"config.json", R"({"vision_config": {"image_size": 48}})", ErrorCode::bad_weights, "48"},
-        {"config.json", R"({"text_config": {"model_type": "mistral"}})", ErrorCode::unsupported_model, "mistral"},
+        {"config.json", R"({"text_config": {"model_type": "qwen2"}})", ErrorCode::unsupported_model, "qwen2"},
         {"preprocessor_config.json", R"({"max_image_size": {"longest_edge": 0}})", ErrorCode::bad_weights,
          "longest_edge"},
         {"preprocessor_config.json", R"({"size": {"longest_edge": 4000}})", ErrorCode::bad_weights, "size"},

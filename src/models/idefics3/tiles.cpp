@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/message.h"
+#include "media/crop.h"
 #include "models/config_reader.h"
 
 namespace gaze::idefics3 {
@@ -43,12 +44,6 @@ Size whole_tiles(Size size, int tile) {
   return {in_tiles(static_cast<int>(height * aspect), tile), height};
 }
 
-Image part_of(const Image& image, int left, int top, int side) {
-  Image part{side, side, std::vector<std::uint8_t>(std::size_t{3} * side * side)};
-  for (int y = 0; y < side; ++y) std::copy_n(image.row(top + y) + 3 * left, 3 * side, part.row(y));
-  return part;
-}
-
 int edge(const ConfigReader& reader, const char* key, int absent) {
   return reader.child(key).integer("longest_edge", absent, kLongestSide);
 }
@@ -68,7 +63,7 @@ Tiles TileProcessor::cut(const Image& image) const {
     }
     for (int row = 0; row < out.rows; ++row) {
       for (int column = 0; column < out.columns; ++column) {
-        out.tiles.push_back(part_of(large, column * tile_size, row * tile_size, tile_size));
+        out.tiles.push_back(crop(large, column * tile_size, row * tile_size, tile_size, tile_size));
       }
     }
   }

@@ -87,13 +87,20 @@ void read_rotary(const ConfigReader& reader, Config& config) {
 }  // namespace
 
 Config parse_config(const ConfigReader& reader) {
+  const std::string type = reader.text("model_type", "llama");
+  if (type != "llama" && type != "mistral") {
+    throw Error(ErrorCode::unsupported_model, message("{}: not supported: {}", reader.origin(), type),
+                message("supported: {}", "llama, mistral"));
+  }
+  const bool mistral = type == "mistral";
   Config config;
   config.vocab_size = reader.integer("vocab_size", 32000, 1 << 24);
   config.hidden_size = reader.integer("hidden_size", 4096);
-  config.intermediate_size = reader.integer("intermediate_size", 11008);
+  config.intermediate_size = reader.integer("intermediate_size", mistral ? 14336 : 11008);
   config.num_hidden_layers = reader.integer("num_hidden_layers", 32, kMostLayers);
   config.num_attention_heads = reader.integer("num_attention_heads", 32, 1 << 14);
-  config.num_key_value_heads = reader.integer("num_key_value_heads", config.num_attention_heads, 1 << 14);
+  const int few = mistral && !reader.names("num_key_value_heads") ? 8 : config.num_attention_heads;
+  config.num_key_value_heads = reader.integer("num_key_value_heads", few, 1 << 14);
   reader.require_divides("num_key_value_heads", config.num_key_value_heads, "num_attention_heads",
                          config.num_attention_heads);
   if (!reader.has("head_dim")) {
@@ -101,13 +108,18 @@ Config parse_config(const ConfigReader& reader) {
   }
   config.head_dim = reader.integer("head_dim", config.hidden_size / config.num_attention_heads, 1 << 12);
   if (config.head_dim % 2 != 0) reader.refuse(reader.has("head_dim") ? "head_dim" : "num_attention_heads");
-  config.max_position_embeddings = reader.integer("max_position_embeddings", 2048, 1 << 24);
+  config.max_position_embeddings = reader.integer("max_position_embeddings", mistral ? 1 << 17 : 2048, 1 << 24);
   config.rms_norm_eps = positive(reader, "rms_norm_eps", 1e-6f);
   config.tie_word_embeddings = reader.boolean("tie_word_embeddings", false);
   config.attention_bias = reader.boolean("attention_bias", false);
   config.mlp_bias = reader.boolean("mlp_bias", false);
   if (reader.activation("hidden_act", "silu") != Activation::silu) reader.refuse("hidden_act");
   read_rotary(reader, config);
+  if (mistral) {  // up to the width of its sliding window attention is as if there were none
+    const int window = reader.names("sliding_window") ? 1 << 24 : 4096;
+    config.max_position_embeddings =
+        std::min(config.max_position_embeddings, reader.integer("sliding_window", window, 1 << 24));
+  }
   return config;
 }
 

@@ -1,4 +1,5 @@
-// config.json of LLaMA-architecture text models. Reference: transformers' LlamaConfig and modeling_rope_utils.py.
+// config.json of LLaMA-architecture text models, Mistral's among them. Reference: transformers' LlamaConfig,
+// MistralConfig and modeling_rope_utils.py.
 #pragma once
 
 #include <string>
@@ -17,7 +18,7 @@ struct Config {
   int num_attention_heads = 32;
   int num_key_value_heads = 32;  // divides num_attention_heads
   int head_dim = 128;
-  int max_position_embeddings = 2048;
+  int max_position_embeddings = 2048;  // where a Mistral has a sliding window, no more than that
   float rms_norm_eps = 1e-6f;
   bool tie_word_embeddings = false;
   bool attention_bias = false;
@@ -31,7 +32,8 @@ struct Config {
   int key_width() const { return num_key_value_heads * head_dim; }
 };
 
-// Errors: bad_weights; unsupported_model (a way of scaling rotary positions, or an activation, that Gaze lacks).
+// Errors: bad_weights; unsupported_model (another model_type, a way of scaling rotary positions, or an activation, that
+// Gaze lacks).
 Config parse_config(const ConfigReader& reader);
 
 }  // namespace gaze::llama

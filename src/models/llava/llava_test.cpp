@@ -1,18 +1,13 @@
 // LLaVA against the reference: the tower's states, the vectors of pictures, greedy ids of prompts with pictures.
-#include <cstring>
-
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/message.h"
-#include "generate/generate.h"
 #include "models/chat_models.h"
-#include "models/llava/mmproj.h"
+#include "models/chat_testing.h"
 #include "models/llava/picture_encoder.h"
-#include "models/testing.h"
-#include "ops/elementwise.h"
 
 namespace gaze::llava {
 namespace {
@@ -23,11 +18,6 @@ using testing::relative_error;
 
 class LlavaGolden : public ::testing::TestWithParam<std::string> {
  protected:
-  EncodedPicture see(int picture) const {
-    const auto file = golden("llava") / expected_.cases.at("pictures")[static_cast<std::size_t>(picture)];
-    return model_->pictures()->encode(read_file(file, MiB), file.filename(), {});
-  }
-
   const bool gguf_ = GetParam() == "gguf";  // of "plain", as llama.cpp has it
   const Expected expected_{golden(gguf_ ? "llava/plain" : "llava/" + GetParam())};
   const std::unique_ptr<const llama::ChatModel> model_ =
@@ -49,30 +39,7 @@ TEST_P(LlavaGolden, TheTowersStatesAndTheVectorsAreTheReferences) {
 }
 
 TEST_P(LlavaGolden, AnswersAboutPicturesAreTheReferences) {
-  for (const Json& each : expected_.cases.at("cases")) {
-    llama::PictureVectors all{.token = model_->pictures()->picture_token()};
-    std::vector<EncodedPicture> shown;
-    for (const Json& picture : each.at("pictures")) shown.push_back(see(picture.get<int>()));
-    std::int64_t at = 0;
-    if (!shown.empty()) {
-      const std::int64_t count = shown[0].vectors.size(0);
-      all.vectors = Tensor::empty({count * std::ssize(shown), model_->config().hidden_size}, DType::f32);
-      for (const EncodedPicture& picture : shown) {
-        Tensor to = all.vectors.rows(at, at + count);
-        convert(picture.vectors, to);
-        at += count;
-      }
-      all.contents.assign(static_cast<std::size_t>(at), 1);
-    }
-    const auto ids = each.at("prompt_ids").get<std::vector<TokenId>>();
-    const auto decoder = model_->decoder(std::ssize(ids) + 12);
-    decoder->set_pictures(std::move(all));
-    const std::vector<std::vector<TokenId>> prompts{ids};
-    GenerationConfig config = model_->generation_defaults();
-    config.max_length = static_cast<int>(ids.size()) + 12;
-    config.repetition_penalty = each.at("repetition_penalty").get<float>();
-    EXPECT_EQ(generate(*decoder, prompts, config)[0][0].ids, each.at("ids").get<std::vector<TokenId>>()) << each;
-  }
+  testing::expect_reference_answers(*model_, expected_.cases, golden("llava"));
 }
 
 // A question put into the model's template; the picture's token stands once and becomes what its vectors need.
@@ -98,85 +65,71 @@ TEST_P(LlavaGolden, PromptsAreTheReferences) {
   }
 }
 
-// What the eyes' file says, and all of its head: a model that can be used, or a refusal.
-TEST(Mmproj, IsHarmlessForged) {
-  set_language(Language::english);
-  const auto model = load_chat_model(golden("llava/plain.gguf"), Precision::f32);
-  const std::string whole = read_text_file(golden("llava/plain-mmproj.gguf"), MiB);
-  const auto open = [&](const std::string& bytes) {
-    const auto memory = std::make_shared<const std::string>(bytes);
-    return open_mmproj({std::as_bytes(std::span(memory->data(), memory->size())), memory, "forged"}, model->config(),
-                       model->tokenizer(), Precision::f32);
-  };
-  ASSERT_NO_THROW(open(whole));
-  const auto with = [&](const std::string& key, const auto& value) {
-    const std::size_t found = whole.find(key);
-    EXPECT_NE(found, std::string::npos) << key;
-    std::string changed = whole;
-    std::memcpy(changed.data() + found + key.size() + sizeof(std::uint32_t), &value, sizeof(value));
-    return changed;
-  };
-  const auto renamed = [&](const std::string& word, const std::string& other) {
-    std::string changed = whole;
-    for (std::size_t at; (at = changed.find(word)) != std::string::npos;) changed.replace(at, word.size(), other);
-    return changed;
-  };
-  std::vector<std::pair<std::string, const char*>> cases;
-  for (const auto& [key, name] : {std::pair{"clip.vision.image_size", "image_size"},
-                                  {"clip.vision.patch_size", "patch_size"},
-                                  {"clip.vision.block_count", "num_hidden_layers"},
-                                  {"clip.vision.embedding_length", "hidden_size"},
-                                  {"clip.vision.feed_forward_length", "intermediate_size"},
-                                  {"clip.vision.attention.head_count", "num_attention_heads"}}) {
-    cases.emplace_back(with(key, 0u), name);
-    cases.emplace_back(with(key, 0xFFFFFFFFu), name);
+// In the layout of LLaVA's authors, whose tower is another checkpoint and whose pictures become squares first.
+TEST(OwnLayout, AnswersAboutPicturesAreTheReferences) {
+  const Expected expected(golden("llava/own"));
+  const auto model = load_chat_model(golden("llava/own"), Precision::f32, golden("llava/own_tower"));
+  const auto& names = expected.cases.at("pictures");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto file = names[i].get<std::string>();
+    const EncodedPicture seen = model->pictures()->encode(read_file(golden("llava") / file, MiB), file, {});
+    EXPECT_LT(relative_error(seen.vectors,
+                             expected["vectors"].rows(static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1)),
+              2e-5)
+        << file;
   }
-  cases.emplace_back(with("clip.vision.block_count", 3u), "vision_tower.encoder.layers.2");
-  cases.emplace_back(with("clip.vision.block_count", 1u), "vision_tower.encoder.layers.1");
-  cases.emplace_back(with("clip.vision.image_size", 32u), "position_embedding");
-  cases.emplace_back(with("clip.vision.patch_size", 6u), "patch_embedding");
-  cases.emplace_back(with("clip.vision.attention.head_count", 5u), "num_attention_heads");
-  cases.emplace_back(with("clip.vision.image_size", 1u << 14), "");
-  cases.emplace_back(renamed("mm.2.", "mm.9."), "mm.9.weight");
-  cases.emplace_back(renamed("blk.1", "blk.x"), "layers.x");
-  cases.emplace_back(renamed("clip.vision.image_mean", "clip.vision.image_m_an"), "clip.vision.image_mean");
-  cases.emplace_back(read_text_file(golden("llava/plain.gguf"), MiB), "llama");
-  for (const auto& [bytes, fault] : cases) {
-    try {
-      open(bytes);
-      ADD_FAILURE() << fault;
-    } catch (const Error& error) {
-      EXPECT_THAT(error.code(), ::testing::AnyOf(ErrorCode::bad_weights, ErrorCode::unsupported_model));
-      EXPECT_THAT(error.message(), ::testing::HasSubstr(fault));
-      EXPECT_THAT(error.message(), ::testing::HasSubstr("forged"));
-    }
-  }
-  const std::size_t head = whole.find("mm.2.bias") + 64;
-  for (std::size_t at = 0; at < head; ++at) {
-    std::string changed = whole;
-    changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
-    for (const std::string& bytes : {changed, whole.substr(0, at)}) {
-      try {
-        open(bytes);
-      } catch (const Error& error) {
-        EXPECT_NE(error.code(), ErrorCode::internal) << error.message();
-      }
-    }
-  }
+  testing::expect_reference_answers(*model, expected.cases, golden("llava"));
+  testing::expect_reference_prompts(*model, expected.cases, golden("llava"));
 }
 
-TEST(Mmproj, BelongsToAGgufFile) {
+// Padding lies around the picture: the outermost patches reach beyond it.
+TEST(OwnLayout, PlacesAreOfTheWholePicture) {
+  const auto model = load_chat_model(golden("llava/own"), Precision::f32, golden("llava/own_tower"));
+  const EncodedPicture seen = model->pictures()->encode(read_file(golden("llava/wide.png"), MiB), "wide.png", {});
+  const std::vector<Region> places = model->pictures()->places(seen, 41, 26);
+  ASSERT_EQ(places.size(), 9u);
+  EXPECT_NEAR(places[0].left, 0, 1e-9);
+  EXPECT_NEAR(places[8].right, 1, 1e-9);
+  EXPECT_NEAR(places[0].top, -7 / 26.0, 1e-9);
+  EXPECT_NEAR(places[8].bottom, 34 / 26.0, 1e-9);
+}
+
+// LLaVA-1.6's, which holds its tower; the other checkpoint says how large pictures are.
+TEST(OwnLayout, TilesAreThoseOfLlavaNext) {
+  const Expected expected(golden("llava_next/vicuna"));
+  const auto model = load_chat_model(golden("llava/own_next"), Precision::f32, golden("llava/own_tower"));
+  for (const Json& picture : expected.cases.at("pictures")) {
+    const auto file = picture.get<std::string>();
+    const EncodedPicture seen = model->pictures()->encode(read_file(golden("llava_next") / file, MiB), file, {});
+    EXPECT_LT(relative_error(seen.vectors, expected["vectors." + file]), 2e-5) << file;
+  }
+  testing::expect_reference_answers(*model, expected.cases, golden("llava_next"));
+}
+
+TEST(OwnLayout, WhatIsMissingOrUnknownIsSaid) {
   set_language(Language::english);
-  for (const auto& [path, eyes, code] :
-       {std::tuple{"llava/plain", "llava/plain-mmproj.gguf", ErrorCode::usage},
-        {"llava/plain-mmproj.gguf", "llava/plain-mmproj.gguf", ErrorCode::unsupported_model},
-        {"llava/plain.gguf", "llava/plain.gguf", ErrorCode::unsupported_model},
-        {"llava/plain.gguf", "llava/none.gguf", ErrorCode::not_found}}) {
+  EXPECT_EQ(missing_tower(golden("llava/own")), "small/own_tower");
+  EXPECT_EQ(missing_tower(golden("llava/plain")), "");
+  for (const auto& [text, code, fault] :
+       {std::tuple{R"({"mm_projector_type": "linear"})", ErrorCode::unsupported_model, "linear"},
+        {R"({"mm_projector_type": null})", ErrorCode::unsupported_model, "linear"},
+        {R"({"mm_use_im_start_end": true})", ErrorCode::unsupported_model, "mm_use_im_start_end"},
+        {R"({"image_aspect_ratio": "highres"})", ErrorCode::unsupported_model, "highres"},
+        {R"({"mm_patch_merge_type": "spatial_unpad"})", ErrorCode::unsupported_model, "spatial_unpad"},
+        {R"({"model_type": "llava_qwen"})", ErrorCode::unsupported_model, "llava_qwen"},
+        {R"({"mm_vision_select_layer": -9})", ErrorCode::bad_weights, "mm_vision_select_layer"},
+        {R"({"mm_vision_select_feature": "cls"})", ErrorCode::bad_weights, "mm_vision_select_feature"},
+        {R"({"num_hidden_layers": 3})", ErrorCode::bad_weights, "model.layers.2"},
+        {R"({})", ErrorCode::model_not_found, "small/own_tower"}}) {
+    const testing::SpoiledCheckpoint checkpoint(golden("llava/own"));
+    checkpoint.patch("config.json", Json::parse(text));
     try {
-      load_chat_model(golden(path), Precision::f32, golden(eyes));
-      ADD_FAILURE() << path;
+      const bool given = code != ErrorCode::model_not_found;
+      load_chat_model(checkpoint.folder(), Precision::f32, given ? golden("llava/own_tower") : "");
+      ADD_FAILURE() << text;
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), code) << error.message();
+      EXPECT_EQ(error.code(), code) << text << error.message();
+      EXPECT_THAT(error.message(), ::testing::HasSubstr(fault)) << text;
     }
   }
 }

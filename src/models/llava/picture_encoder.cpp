@@ -1,8 +1,10 @@
 #include "models/llava/picture_encoder.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "media/crop.h"
 #include "ops/elementwise.h"
 
 namespace gaze::llava {
@@ -40,16 +42,35 @@ Tensor LlavaPictures::vectors(const Tensor& pixels) const {
 EncodedPicture LlavaPictures::encode(std::span<const std::byte> file, const std::string& name,
                                      const DecodeOptions& options) const {
   Tensor pixels = Tensor::empty({1, 3, config_.vision.image_size, config_.vision.image_size}, DType::f32);
-  processor_.process(file, name, options, pixels.data<float>());
+  if (config_.pads_to_square) {
+    const Image image = decode_image(file, name, options);
+    const int square = std::max(image.width, image.height);
+    std::array<std::uint8_t, 3> colour{};
+    for (std::size_t c = 0; c < 3; ++c)
+      colour[c] = static_cast<std::uint8_t>(std::clamp(processor_.mean[c], 0.0, 1.0) * 255);
+    processor_.process(pad(image, square, square, (square - image.width) / 2, (square - image.height) / 2, colour),
+                       pixels.data<float>());
+  } else {
+    processor_.process(file, name, options, pixels.data<float>());
+  }
   const std::int64_t count = config_.vectors();
   return {vectors(pixels).reshaped({count, config_.text.hidden_size}),
           std::vector<TokenId>(static_cast<std::size_t>(count), config_.image_token)};
 }
 
+// The part of a picture that the tower is shown.
+Region LlavaPictures::region(int width, int height) const {
+  if (!config_.pads_to_square) return processor_.region(width, height);
+  const int square = std::max(width, height), left = (square - width) / 2, top = (square - height) / 2;
+  const Region of_square = processor_.region(square, square);
+  return {(of_square.left * square - left) / width, (of_square.top * square - top) / height,
+          (of_square.right * square - left) / width, (of_square.bottom * square - top) / height};
+}
+
 std::vector<Region> LlavaPictures::places(const EncodedPicture& picture, int width, int height) const {
   const std::int64_t count = config_.vectors();
   if (picture.vectors.size(0) != count) return {};
-  const Region seen = processor_.region(width, height);
+  const Region seen = region(width, height);
   const int side = config_.vision.image_size / config_.vision.patch_size;
   std::vector<Region> regions(static_cast<std::size_t>(count - side * side));  // the class token stands for no part
   const double across = (seen.right - seen.left) / side, down = (seen.bottom - seen.top) / side;
@@ -63,7 +84,7 @@ std::vector<Region> LlavaPictures::places(const EncodedPicture& picture, int wid
 
 std::string canonical_name(std::string_view name) {
   // As found, and as we call it; longer beginnings first.
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kBeginnings{{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kBeginnings{{
       {"language_model.model.", "model."},
       {"language_model.lm_head.", "lm_head."},
       {"model.language_model.", "model."},
@@ -71,6 +92,7 @@ std::string canonical_name(std::string_view name) {
       {"model.vision_tower.", "vision_tower."},
       {"vision_tower.vision_model.", "vision_tower."},
       {"model.multi_modal_projector.", "multi_modal_projector."},
+      {"model.image_newline", "image_newline"},
   }};
   for (const auto& [found, ours] : kBeginnings) {
     if (name.starts_with(found)) return std::string(ours).append(name.substr(found.size()));

@@ -32,6 +32,8 @@ class LlavaPictures final : public PictureEncoder {
   const ImageProcessor& image_processor() const { return processor_; }
 
  private:
+  Region region(int width, int height) const;
+
   Config config_;
   ImageProcessor processor_;
   clip::VisionTower tower_;
@@ -39,7 +41,7 @@ class LlavaPictures final : public PictureEncoder {
 };
 
 // A tensor's name in this order of words, whichever release of transformers wrote it: "model." and "lm_head." are the
-// language model's, "vision_tower." and "multi_modal_projector." the picture's.
+// language model's, "vision_tower.", "multi_modal_projector." and LLaVA-NeXT's "image_newline" the picture's.
 std::string canonical_name(std::string_view name);
 
 }  // namespace gaze::llava
