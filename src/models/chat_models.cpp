@@ -253,7 +253,7 @@ std::string missing_tower(const fs::path& folder) {
   if (!family || family->open != open_own_llava) return {};
   const std::string tower =
       ConfigReader(config, display(folder / "config.json")).text("mm_vision_tower", llava::kUsualTower);
-  return tower == llava::kUsualTower && holds_tower(*open_weights(folder)) ? "" : tower;
+  return tower == llava::kUsualTower && holds_tower(*open_checkpoint(folder).weights) ? "" : tower;
 }
 
 bool is_picture_chat_model(const Json& config) {

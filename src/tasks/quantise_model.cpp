@@ -73,7 +73,18 @@ QuantisedModel quantise_model(const QuantiseOrder& order, const ModelStore& stor
                 message("a .gguf file is used as it is: --model {}", order.model));
   }
   const ModelEntry entry = store.find(order.model);
+  if (entry.kind == "gguf") {
+    throw Error(ErrorCode::usage, message("{}: a GGUF file is what comes out; give a checkpoint folder", entry.name),
+                message("a .gguf file is used as it is: --model {}", entry.name));
+  }
   refuse_others(entry.path);
+  if (!missing_tower(entry.path).empty()) {
+    throw Error(ErrorCode::unsupported_model,
+                message("{}: its picture part is another model: only models that are one "
+                        "folder are quantised",
+                        entry.name),
+                message("take the checkpoint of llava-hf"));
+  }
   if (is_quantised_checkpoint(entry.path)) {
     throw Error(ErrorCode::usage, message("{} has few bits a weight already", entry.name),
                 message("give the model that it was made from"));
