@@ -90,8 +90,15 @@ TEST_F(HubTest, TakesWantedFilesAndOneQuantisation) {
   EXPECT_THAT(files(), UnorderedElementsAre("README.md", "m-Q4_K_M.gguf", "mmproj-f16.gguf", "gaze-manifest.json",
                                             "SHA256SUMS"));
   std::filesystem::remove_all(folder_);
-  pull_model("test/quantised", {"m-Q8_0.gguf"});
-  EXPECT_THAT(files(), UnorderedElementsAre("README.md", "m-Q8_0.gguf", "gaze-manifest.json", "SHA256SUMS"));
+  for (const char* wanted : {"m-Q8_0.gguf", "q8_0"}) {  // by name, or by quantisation; what it sees with comes along
+    std::filesystem::remove_all(folder_);
+    pull_model("test/quantised", {wanted});
+    EXPECT_THAT(files(), UnorderedElementsAre("README.md", "m-Q8_0.gguf", "mmproj-f16.gguf", "gaze-manifest.json",
+                                              "SHA256SUMS"));
+  }
+  const Error none = error_of([&] { pull_model("test/quantised", {"8_0"}); });
+  EXPECT_EQ(none.code(), ErrorCode::not_found);
+  EXPECT_THAT(none.hint(), testing::HasSubstr("m-Q8_0.gguf"));
 }
 
 TEST_F(HubTest, SpeaksToModelScope) {

@@ -77,7 +77,8 @@ std::vector<Region> LlavaNextPictures::places(const EncodedPicture& picture, int
                              placed.grid.height / processor_.tile_size * side());
   std::vector<Region> regions;
   for (int i = 0; i < config_.vision.patches(); ++i) {
-    const double left = static_cast<double>(i % side()) / side(), top = static_cast<double>(i / side()) / side();
+    const int row = i / side(), column = i % side();
+    const double left = static_cast<double>(column) / side(), top = static_cast<double>(row) / side();
     regions.push_back({left, top, left + 1.0 / side(), top + 1.0 / side()});
   }
   const double patch = config_.vision.patch_size;
