@@ -368,7 +368,10 @@ HttpClient::HttpClient(HttpOptions options) : impl_(std::make_unique<Impl>()) {
   impl_->options = std::move(options);
 }
 
-HttpClient::~HttpClient() = default;
+// A program that ends at once must not meet OpenSSL's clean-up with its initialisation still running.
+HttpClient::~HttpClient() {
+  curl_ready().wait();
+}
 
 HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink) {
   cancel.check();

@@ -42,6 +42,6 @@ TOKENIZER = {
 }
 
 GENERATION = {
-    "num_beams": 5, "max_length": 30, "early_stopping": True, "length_penalty": 1.0, "no_repeat_ngram_size": 3,
+    "num_beams": 5, "max_length": 30, "early_stopping": True, "length_penalty": 1.0, "no_repeat_ngram_size": 2,
     "do_sample": False, "eos_token_id": EOS, "pad_token_id": PAD, "suppress_tokens": [PAD, UNK, BOS, EN, ZH],
 }
