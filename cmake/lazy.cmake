@@ -1,13 +1,14 @@
 # Libraries that are loaded when one of their functions is first called, not when the program starts: loading all of them
 # took two thirds of the time of `gaze --version`, and most commands need few. Sources call them as ever. On x86-64; on
-# other machines they are linked as usual.
+# other machines they are linked as usual, and under sanitizers, which watch only libraries that are linked (LeakSanitizer
+# may crash over the thread-local variables of the others).
 #
 # gaze_link_lazily(TARGET [PUBLIC libraries…] [PRIVATE libraries…]): TARGET is a static library; what it calls of
 # `libraries` (imported targets, C functions or C++ ones, no data) becomes stubs, which cmake/lazy_stubs.py writes and
 # src/base/lazy_library.cpp resolves. PUBLIC or PRIVATE say who sees their headers.
 function(gaze_link_lazily target)
   cmake_parse_arguments(LAZY "" "" "PUBLIC;PRIVATE" ${ARGN})
-  if(NOT CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64)
+  if(NOT CMAKE_SYSTEM_PROCESSOR STREQUAL x86_64 OR GAZE_SANITIZE)
     target_link_libraries(${target} PUBLIC ${LAZY_PUBLIC} PRIVATE ${LAZY_PRIVATE})
     return()
   endif()

@@ -30,9 +30,6 @@ Tensor taps_first(const Tensor& weight) {  // [middle, k, k] → [k·k, middle]
 const std::byte* at(const Tensor& x, std::int64_t element) {
   return x.raw() + static_cast<std::size_t>(element) * size_of(x.dtype());
 }
-std::byte* at(Tensor& x, std::int64_t element) {
-  return x.raw() + static_cast<std::size_t>(element) * size_of(x.dtype());
-}
 
 Pointwise::Output output_at(Tensor& y, std::int64_t element, std::int64_t stride) {
   Pointwise::Output output{.stride = stride};
@@ -76,9 +73,13 @@ void InvertedResidual::run(const Tensor& x, Tensor& y) const {
 
   Scratch::Frame frame;
   Tensor ring = frame.tensor({ring_rows, padded_width, middle_}, DType::f32);
-  Tensor filtered = frame.tensor({out_width, middle_}, DType::f32);
+  Tensor filtered = frame.tensor({out_width, middle_}, DType::f32);  // before it is rounded
   Tensor narrow = frame.tensor({strip, out_width, middle_}, dtype());
-  std::fill_n(ring.data<float>(), ring.elements(), 0.0f);  // what lies left and right of the picture stays zero
+  for (std::int64_t r = 0; r < ring_rows; ++r) {  // what lies left and right of the picture is zero
+    float* row = ring.data<float>() + r * row_size;
+    std::fill_n(row, left * middle_, 0.0f);
+    std::fill(row + (left + width) * middle_, row + row_size, 0.0f);
+  }
 
   std::int64_t expanded = 0;  // rows of the middle that are there
   const auto expand_to = [&](std::int64_t end) {
@@ -112,8 +113,13 @@ void InvertedResidual::run(const Tensor& x, Tensor& y) const {
         const bool inside = 0 <= iy && iy < height;
         rows[static_cast<std::size_t>(i)] = inside ? ring.data<float>() + iy % ring_rows * row_size : nullptr;
       }
-      depthwise_row(depthwise, rows.data(), out_width, filtered.data<float>());
-      project_.store(filtered.data<float>(), out_width * middle_, at(narrow, (oy - first) * out_width * middle_));
+      const std::int64_t row = (oy - first) * out_width * middle_;
+      if (dtype() == DType::f32) {
+        depthwise_row(depthwise, rows.data(), out_width, narrow.data<float>() + row);
+      } else {
+        depthwise_row(depthwise, rows.data(), out_width, filtered.data<float>());
+        Pointwise::round(filtered.data<float>(), out_width * middle_, narrow.data<Bf16>() + row);
+      }
     }
     const std::int64_t to = first * out_width * out_channels();
     Pointwise::Output output = output_at(y, to, out_channels());

@@ -63,12 +63,8 @@ void Pointwise::run(const void* x, std::int64_t pixels, std::int64_t x_stride, c
   bf16_ ? pointwise_bf16(call) : pointwise_f32(call);
 }
 
-void Pointwise::store(const float* from, std::int64_t count, void* to) const {
-  if (bf16_) {
-    round_pixels_bf16(from, count, static_cast<Bf16*>(to));
-  } else {
-    std::copy_n(from, count, static_cast<float*>(to));
-  }
+void Pointwise::round(const float* from, std::int64_t count, Bf16* to) {
+  round_pixels_bf16(from, count, to);
 }
 
 }  // namespace gaze

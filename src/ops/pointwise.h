@@ -46,8 +46,8 @@ class Pointwise {
   // x: [pixels, x_stride] in dtype(), x_stride ≥ in_channels rounded up to kChannelMultiple.
   void run(const void* x, std::int64_t pixels, std::int64_t x_stride, const Output& y) const;
 
-  // `count` numbers from float32 to dtype().
-  void store(const float* from, std::int64_t count, void* to) const;
+  // `count` numbers as pixels in bf16; for CPUs whose best_dtype may be that.
+  static void round(const float* from, std::int64_t count, Bf16* to);
 
  private:
   std::int64_t in_, out_;

@@ -45,12 +45,11 @@ GAZE_TARGET inline void tile(const PointwiseCall& call, std::int64_t pixel, std:
   }
 
   const __m512 zero = _mm512_setzero_ps(), six = _mm512_set1_ps(6);
-  for (int n = 0; n < Panels; ++n) {
-    const std::int64_t first = column + n * kPanel;
-    const std::int64_t left = call.out - first;
-    const auto mask = static_cast<__mmask16>(left >= kPanel ? 0xFFFF : (1 << left) - 1);
-    for (int m = 0; m < Pixels; ++m) {
-      const std::int64_t at = call.y.offset(pixel + m) + first;
+  for (int m = 0; m < Pixels; ++m) {
+    const std::int64_t row = call.y.offset(pixel + m) + column;
+    for (int n = 0; n < Panels; ++n) {
+      const std::int64_t at = row + n * kPanel, left = call.out - column - n * kPanel;
+      const auto mask = static_cast<__mmask16>(left >= kPanel ? 0xFFFF : (1 << left) - 1);
       __m512 value = sums[m][n];
       if (call.relu6) value = _mm512_min_ps(_mm512_max_ps(value, zero), six);
       if (call.y.residual) {

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""A peer's side of tools/bench: BLIP in transformers, one picture in 30 tokens with five beams, measured when told to.
+"""A peer's side of tools/bench: BLIP in transformers, one picture in 30 tokens with five beams.
 
     caption.py CHECKPOINT f32|bf16 THREADS
 
-Each line on standard input says for how many seconds to measure and is answered with seconds a caption (median).
+Answers with seconds a caption, as measure.py says.
 """
-import statistics
 import sys
-import time
 
 import torch
 from transformers import BlipForConditionalGeneration
+
+from measure import answer_lines
 
 checkpoint, precision, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 torch.set_num_threads(threads)
@@ -26,13 +26,4 @@ def run():
         model.generate(pixel_values=pixels, num_beams=5, max_length=31, min_length=31, early_stopping=True)
 
 
-run()
-print("ready", flush=True)
-for line in sys.stdin:
-    seconds, times = float(line), []
-    begin = time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - begin < seconds:
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    print(statistics.median(times), flush=True)
+answer_lines(run, lambda seconds: seconds)

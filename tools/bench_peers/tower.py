@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""A peer's side of tools/bench: CLIP's image tower in another engine, measured when told to, asleep between.
+"""A peer's side of tools/bench: CLIP's image tower in another engine.
 
     tower.py CHECKPOINT transformers|openvino|onnxruntime f32|bf16 BATCH THREADS
 
-Each line on standard input says for how many seconds to measure and is answered with images/s (median of passes).
+Answers with images/s, as measure.py says.
 """
 import pathlib
-import statistics
 import sys
-import time
 
 import torch
 from transformers import CLIPVisionModelWithProjection
+
+from measure import answer_lines
 
 checkpoint, engine, precision, batch, threads = sys.argv[1:4] + [sys.argv[4], int(sys.argv[5])]
 batch = int(batch)
@@ -58,12 +58,4 @@ else:
     def run():
         session.run(None, {"pixels": pixels.numpy()})
 
-run()
-print("ready", flush=True)
-for line in sys.stdin:
-    times, end = [], time.perf_counter() + float(line)
-    while time.perf_counter() < end or len(times) < 3:
-        begin = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - begin)
-    print(batch / statistics.median(times), flush=True)
+answer_lines(run, lambda seconds: batch / seconds)
