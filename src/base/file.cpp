@@ -52,8 +52,7 @@ Descriptor open_for_reading(const std::filesystem::path& path, struct stat& stat
 }
 
 [[noreturn]] void throw_write_error(const std::filesystem::path& path) {
-  const bool full = errno == ENOSPC || errno == EDQUOT;
-  throw Error(full ? ErrorCode::disk_full : ErrorCode::not_found,
+  throw Error(no_room_left(errno) ? ErrorCode::disk_full : ErrorCode::not_found,
               message("{}: cannot be written: {}", display(path), reason()));
 }
 
@@ -166,6 +165,10 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
 
 void write_file_atomically(const std::filesystem::path& path, const std::string& text) {
   write_file_atomically(path, std::as_bytes(std::span(text)));
+}
+
+bool no_room_left(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
 std::string display(const std::filesystem::path& path) {

@@ -44,6 +44,9 @@ class MappedFile {
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::filesystem::path& path, const std::string& text);
 
+// Whether this errno says that there is no room for more: on the disk, in a quota, in what a process may write.
+bool no_room_left(int error);
+
 // `path` for people and JSON: valid UTF-8, odd bytes replaced by U+FFFD.
 std::string display(const std::filesystem::path& path);
 

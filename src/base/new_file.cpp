@@ -39,8 +39,7 @@ void NewFile::commit() {
 }
 
 void NewFile::refuse() const {
-  const bool full = errno == ENOSPC || errno == EDQUOT;
-  throw Error(full ? ErrorCode::disk_full : ErrorCode::not_found,
+  throw Error(no_room_left(errno) ? ErrorCode::disk_full : ErrorCode::not_found,
               message("{}: cannot be written: {}", display(path_), std::strerror(errno)));
 }
 

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   action.sa_handler = on_interrupt;
   ::sigaction(SIGINT, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // a reader that left shows as a failed write
+  std::signal(SIGXFSZ, SIG_IGN);  // as does a file that may not grow (ulimit -f)
 
   const std::vector<std::string> line(argv + (argc > 0 ? 1 : 0), argv + argc);
   return gaze::cli::run_program(line, interrupted);

@@ -173,10 +173,10 @@ void write_eyes(const Parts& parts, const fs::path& to, const Progress& on_read)
   file.commit();
 }
 
-// What a checkpoint folder holds beside its weights.
+// What a checkpoint folder holds beside its weights and what was written down of their bytes and their answers.
 bool is_said_again(const fs::path& file) {
   const std::string name = file.filename().string(), extension = file.extension().string();
-  if (name.ends_with(".index.json")) return false;
+  if (name.ends_with(".index.json") || name.starts_with("gaze-")) return false;
   return extension == ".json" || extension == ".txt" || extension == ".jinja" || name == "tokenizer.model" ||
          name == "spiece.model" || name == "README.md" || name.starts_with("LICENSE");
 }
@@ -235,8 +235,8 @@ QuantiseResult write_quantised_checkpoint(
   write_text(parts, from, to / kText, bits, on_read);
   write_eyes(parts, to / kEyes, on_read);
   for (const auto& entry : fs::directory_iterator(from)) {
-    if (entry.is_regular_file() && is_said_again(entry.path()))
-      fs::copy_file(entry.path(), to / entry.path().filename());
+    if (!entry.is_regular_file() || !is_said_again(entry.path())) continue;
+    write_file_atomically(to / entry.path().filename(), MappedFile(entry.path()).bytes());
   }
   for (const char* name : {kText, kEyes}) {
     std::error_code ignored;

@@ -42,7 +42,7 @@ class Descriptor {
 };
 
 [[noreturn]] void throw_write_error(const std::filesystem::path& path) {
-  const bool full = errno == ENOSPC || errno == EDQUOT;
+  const bool full = no_room_left(errno);
   const std::string reason = std::generic_category().message(errno);
   throw Error(full ? ErrorCode::disk_full : ErrorCode::not_found,
               message("{}: cannot be written: {}", display(path), reason),

@@ -29,7 +29,7 @@ class FolderLock {
     file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file_ < 0) {
       const int cause = errno;
-      throw Error(cause == ENOSPC || cause == EDQUOT ? ErrorCode::disk_full : ErrorCode::not_found,
+      throw Error(no_room_left(cause) ? ErrorCode::disk_full : ErrorCode::not_found,
                   message("{}: cannot be written: {}", display(path), std::generic_category().message(cause)));
     }
     if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
@@ -139,8 +139,7 @@ void pull(const PullRequest& request, const HubSource& source, const HttpOptions
   }
   std::filesystem::create_directories(request.folder / kWorkFolderName, fault);
   if (fault) {
-    const bool full = fault.value() == ENOSPC || fault.value() == EDQUOT;
-    throw Error(full ? ErrorCode::disk_full : ErrorCode::not_found,
+    throw Error(no_room_left(fault.value()) ? ErrorCode::disk_full : ErrorCode::not_found,
                 message("{}: cannot be written: {}", display(request.folder), fault.message()));
   }
   const FolderLock lock(request.folder);

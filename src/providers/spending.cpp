@@ -148,7 +148,7 @@ void SpendingAccount::append(OrderedJson entry, double cost) {
   const int cause = errno;
   if (file >= 0) ::close(file);
   if (written) return;
-  throw Error(cause == ENOSPC || cause == EDQUOT ? ErrorCode::disk_full : ErrorCode::not_found,
+  throw Error(no_room_left(cause) ? ErrorCode::disk_full : ErrorCode::not_found,
               message("{}: cannot be written: {}", display(ledger_), std::generic_category().message(cause)));
 }
 

@@ -137,13 +137,13 @@ ModelEntry describe_gguf(std::string name, const fs::path& file) {
   return entry;
 }
 
-// A name as the hub has them: NAME or ORG/NAME of letters, digits, '-', '_' and '.', none of which is "." or "..".
+// A name as the hub has them: NAME or ORG/NAME of letters, digits, '-', '_' and '.', none of which begins with a '.'.
 bool is_model_name(const std::string& name) {
   int parts = 1;
   std::string part;
   for (const char c : name + "/") {
     if (c == '/') {
-      if (part.empty() || part == "." || part == "..") return false;
+      if (part.empty() || part.front() == '.') return false;
       part.clear();
       ++parts;
     } else if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.') {

@@ -1,5 +1,8 @@
 #include "tasks/quantise_model.h"
 
+#include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <utility>
 
 #include <fcntl.h>
@@ -18,17 +21,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that goes with the object unless it got its name.
+// A folder that goes with the object unless it got its name; until then it is called ".NAME.PROCESS".
 class NewFolder {
  public:
   explicit NewFolder(fs::path place)
-      : place_(std::move(place)),
-        path_(place_.parent_path() / fmt::format(".{}.{}", place_.filename().string(), ::getpid())) {
+      : place_(std::move(place)), path_(place_.parent_path() / (prefix() + std::to_string(::getpid()))) {
+    remove_leftovers();
     std::error_code error;
     fs::create_directories(path_, error);
-    if (error) {
-      throw Error(ErrorCode::not_found, message("{}: cannot be written: {}", display(place_), error.message()));
-    }
+    if (error) refuse(error);
   }
   ~NewFolder() {
     std::error_code ignored;
@@ -42,15 +43,34 @@ class NewFolder {
   void commit() {
     std::error_code error;
     fs::rename(path_, place_, error);
-    if (error) {
-      throw Error(ErrorCode::not_found, message("{}: cannot be written: {}", display(place_), error.message()));
-    }
+    if (error) refuse(error);
     path_.clear();
     const int parent = ::open(place_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent >= 0) ::fsync(parent), ::close(parent);
   }
 
  private:
+  std::string prefix() const { return fmt::format(".{}.", place_.filename().string()); }
+
+  // Gigabytes that a process left which was killed.
+  void remove_leftovers() const {
+    std::error_code error;
+    for (fs::directory_iterator it(place_.parent_path(), error), end; !error && it != end; it.increment(error)) {
+      const std::string name = it->path().filename().string();
+      pid_t process = 0;
+      const char* const last = name.data() + name.size();
+      if (!name.starts_with(prefix()) || std::from_chars(name.data() + prefix().size(), last, process).ptr != last)
+        continue;
+      std::error_code ignored;
+      if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove_all(it->path(), ignored);
+    }
+  }
+
+  [[noreturn]] void refuse(const std::error_code& error) const {
+    throw Error(no_room_left(error.value()) ? ErrorCode::disk_full : ErrorCode::not_found,
+                message("{}: cannot be written: {}", display(place_), error.message()));
+  }
+
   fs::path place_, path_;
 };
 
@@ -107,7 +127,13 @@ QuantisedModel quantise_model(const QuantiseOrder& order, const ModelStore& stor
   const llama::ChatModel::Parts parts = open_chat_parts(from, Precision::automatic);
   NewFolder folder(place);
   QuantisedModel made;
-  made.sizes = write_quantised_checkpoint(parts, from, folder.path(), order.bits, cancel, on_progress);
+  try {
+    made.sizes = write_quantised_checkpoint(parts, from, folder.path(), order.bits, cancel, on_progress);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::disk_full) throw;
+    throw Error(ErrorCode::disk_full, message("{}: no room left on the disk", display(place)),  // its files are gone
+                message("make room, or write it elsewhere with --output"));
+  }
   cancel.check();
   folder.commit();
   const fs::path name = place.lexically_relative(fs::weakly_canonical(models));

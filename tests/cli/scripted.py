@@ -21,23 +21,24 @@ def spelt(text):
     return [f"<0x{byte:02X}>" for byte in text.encode()]
 
 
-def write_model(folder, chains, positions=512):
+def write_model(folder, chains, positions=512, width=0):
     """A checkpoint in `folder` whose logit for the token after t in a chain is 8, or {token: logit}; all others' are 0.
 
     A chain is tokens of TOKENIZER, each at most once in all chains; its last may be in another. What follows a token
     that no chain has does not matter.
     """
-    width = len(IDS) + -len(IDS) % 4  # two heads of an even size
+    words = len(IDS) + -len(IDS) % 4
+    width = max(width, words)  # two heads of an even size
     after = {}
     for chain in chains:
         for token, following in zip(chain, chain[1:]):
             after[token] = following if isinstance(following, dict) else {following: 8.0}
-    head = [0.0] * (width * width)
+    head = [0.0] * (words * width)
     for token, followers in after.items():
         for following, logit in followers.items():
             head[IDS[following] * width + IDS[token]] = logit / width**0.5  # what RMSNorm makes of a one is √width
-    one_hot = [1.0 if i % (width + 1) == 0 else 0.0 for i in range(width * width)]
-    tensors = {"model.embed_tokens.weight": ([width, width], one_hot), "lm_head.weight": ([width, width], head),
+    one_hot = [1.0 if i % (width + 1) == 0 else 0.0 for i in range(words * width)]
+    tensors = {"model.embed_tokens.weight": ([words, width], one_hot), "lm_head.weight": ([words, width], head),
                "model.norm.weight": ([width], [1.0] * width)}
     layer = "model.layers.0."
     for name in ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"):
@@ -55,7 +56,7 @@ def write_model(folder, chains, positions=512):
     folder.mkdir(parents=True)
     packed = json.dumps(header).encode()
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(packed)) + packed + b"".join(data))
-    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": width, "hidden_size": width,
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": words, "hidden_size": width,
               "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2, "rms_norm_eps": 1e-12,
               "max_position_embeddings": positions, "bos_token_id": 1, "eos_token_id": 2}
     (folder / "config.json").write_text(json.dumps(config))
