@@ -23,14 +23,15 @@
 #include <webp/decode.h>
 #include <zlib.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/message.h"
 #include "base/threads.h"
-#include "models/chat_models.h"
-#include "models/llama/config.h"
-#include "models/quantised_checkpoint.h"
 #include "ops/isa.h"
+#include "tasks/local_chat.h"
+#include "tasks/talk_needs.h"
 
 namespace gaze {
 
@@ -64,9 +65,7 @@ constexpr std::int64_t kProgram = 24 * MiB;
 // with CLIP ViT-B/32: 429 MiB (f32), 245 (bf16), 168 (int8) for indexing, 493 and 142 (f32, int8) for matching.
 std::int64_t bytes_needed(const ModelEntry& entry, Precision wanted) {
   constexpr std::int64_t kBatch = 16, kReady = 32, kWidths = 10, kFloat = sizeof(float);
-  if (entry.kind == "gguf") return kProgram + entry.bytes;  // mapped as it is
   const Json config = read_json_file(entry.path / "config.json");
-  if (is_chat_model(config)) return bytes_to_talk(entry.path, entry.parameters, wanted);
   const Precision precision = resolve(wanted);
   const std::int64_t side = vision_number(config, "image_size"), patch = vision_number(config, "patch_size");
   const std::int64_t tokens = patch > 0 ? (side / patch) * (side / patch) + 1 : 0;
@@ -74,41 +73,6 @@ std::int64_t bytes_needed(const ModelEntry& entry, Precision wanted) {
   return kProgram + entry.parameters * weight + (kBatch + kReady) * 3 * side * side * kFloat +
          kBatch * kWidths * tokens * vision_number(config, "hidden_size") * kFloat;
 }
-
-}  // namespace
-
-std::int64_t weight_file_bytes(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return static_cast<std::int64_t>(fs::file_size(path, ignored));
-  std::int64_t bytes = 0;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    const fs::path extension = entry.path().extension();
-    if (extension == ".safetensors" || extension == ".bin" || extension == ".gguf") {
-      bytes += static_cast<std::int64_t>(entry.file_size(ignored));
-    }
-  }
-  return bytes;
-}
-
-std::int64_t bytes_to_talk(const fs::path& folder, std::int64_t parameters, Precision precision) {
-  constexpr std::int64_t kPositions = 2048;  // of a long conversation about a picture
-  constexpr std::int64_t kPart = 768;        // of a prompt is read at a time
-  const Json config = read_json_file(folder / "config.json");
-  const llama::Config own = language_config(config, display(folder / "config.json"));
-  const auto number = static_cast<std::int64_t>(precision == Precision::f32 ? sizeof(float) : sizeof(Bf16));
-  // Numbers become blocks of 32 with a scale while they load; blocks are mapped as they lie.
-  std::int64_t weights = parameters * number;
-  if (precision != Precision::f32 && is_quantised_checkpoint(folder)) {
-    weights = weight_file_bytes(folder);
-  } else if (precision == Precision::automatic || precision == Precision::int8) {
-    weights = parameters / block_elements(BlockType::q8_0) * block_bytes(BlockType::q8_0);
-  }
-  const std::int64_t cache = 2 * number * own.num_hidden_layers * own.key_width() * kPositions;
-  const std::int64_t widths = 3 * own.hidden_size + own.query_width() + 2 * own.key_width() + 3 * own.intermediate_size;
-  return kProgram + weights + cache + kPart * widths * std::int64_t{sizeof(float)};
-}
-
-namespace {
 
 std::string triple(int packed) {
   return fmt::format("{}.{}.{}", packed >> 16 & 255, packed >> 8 & 255, packed & 255);
@@ -167,10 +131,23 @@ std::vector<ModelNeeds> needs_of_models(const ModelStore& store, Precision preci
   std::vector<ModelNeeds> all;
   for (const ModelEntry& entry : store.list()) {
     ModelNeeds needs{.name = entry.name, .fault = entry.fault};
-    if (entry.fault.empty()) {
-      needs.bytes = bytes_needed(entry, precision);
-      needs.talks = entry.kind == "gguf" || is_chat_model(read_json_file(entry.path / "config.json"));
+    if (!entry.fault.empty()) {
+      all.push_back(std::move(needs));
+      continue;
+    }
+    try {
+      if (is_local_chat(entry.path)) {
+        const TalkNeeds talk = needs_to_talk(entry.path, entry.eyes, precision);
+        needs.bytes = talk.bytes(kLongTalk);
+        needs.proposal = what_would_fit(talk, entry.name, machine.memory_bytes);
+      } else {
+        needs.bytes = bytes_needed(entry, precision);
+        needs.proposal = message("try --precision int8, or a smaller one");
+      }
       needs.fits = needs.bytes <= machine.memory_bytes;
+      if (needs.fits) needs.proposal.clear();
+    } catch (const Error& error) {
+      needs.fault = error.message();
     }
     all.push_back(std::move(needs));
   }

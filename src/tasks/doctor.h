@@ -27,18 +27,11 @@ struct ModelNeeds {
   // At most what indexing, matching, searching or answering take at one time; 0 where the model cannot be used.
   std::int64_t bytes = 0;
   bool fits = false;
-  bool talks = false;  // a language model: `gaze models quantise` makes it smaller
-  std::string fault;   // as in ModelEntry
+  std::string proposal;  // what would fit, where it does not
+  std::string fault;     // as in ModelEntry
 };
 
 // Of every installed model, its weights in `precision`. An estimate from config.json: nothing is loaded.
 std::vector<ModelNeeds> needs_of_models(const ModelStore& store, Precision precision, const Machine& machine);
-
-// What a chat checkpoint's conversation takes: weights, keys and values of 2048 positions, a part of a prompt. Errors:
-// bad_weights, invalid_json.
-std::int64_t bytes_to_talk(const std::filesystem::path& folder, std::int64_t parameters, Precision precision);
-
-// Of a weight file, or of those in a folder.
-std::int64_t weight_file_bytes(const std::filesystem::path& path);
 
 }  // namespace gaze

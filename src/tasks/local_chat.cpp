@@ -17,13 +17,12 @@
 #include "generate/json_schema.h"
 #include "generate/token_constraint.h"
 #include "models/chat_models.h"
-#include "models/checkpoint.h"
-#include "models/quantised_checkpoint.h"
 #include "tasks/choices.h"
 #include "tasks/doctor.h"
 #include "tasks/explain.h"
 #include "tasks/pictures.h"
 #include "tasks/seen_pictures.h"
+#include "tasks/talk_needs.h"
 #include "tasks/vision_cache.h"
 #include "tasks/weights_identity.h"
 #include "text/stop_text.h"
@@ -59,8 +58,10 @@ GenerationConfig config_for(const llama::ChatModel& model, const AnswerOptions& 
 
 class LocalChat final : public VisualChat {
  public:
-  LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model, std::optional<VisionCache> cache)
-      : name_(std::move(name)), model_(std::move(model)) {
+  // `room`: positions that fit into memory.
+  LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model, std::optional<VisionCache> cache,
+            std::int64_t room)
+      : name_(std::move(name)), model_(std::move(model)), room_(room) {
     if (model_->pictures()) looker_.emplace(*model_, std::move(cache));
   }
 
@@ -161,7 +162,7 @@ class LocalChat final : public VisualChat {
   void speak(const std::vector<TokenId>& prompt, std::span<const SeenPicture> shown, const AnswerOptions& options,
              const CancelToken& cancel, const AnswerSink& on_text, VisualAnswer& answer) {
     GenerationConfig config = config_for(*model_, options, prompt.size());
-    config.max_length = std::min(config.max_length, model_->config().max_position_embeddings);
+    config.max_length = std::min<int>(config.max_length, static_cast<int>(most_positions()));
     make_decoder(config.max_length);
     decoder_->set_cancel(&cancel);
     if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
@@ -217,8 +218,8 @@ class LocalChat final : public VisualChat {
       ids.push_back(choice_ids(choice, lines));
       longest = std::max(longest, ids.back().size());
     }
-    const int most = model_->config().max_position_embeddings;
-    if (static_cast<int>(prompt.size() + longest) > most) {
+    const std::int64_t most = most_positions();
+    if (std::ssize(prompt) + static_cast<std::int64_t>(longest) > most) {
       throw Error(ErrorCode::usage,
                   message("the prompt has {} tokens and the longest choice {}; the model reads at most {}",
                           prompt.size(), longest, most),
@@ -320,11 +321,20 @@ class LocalChat final : public VisualChat {
     return file;
   }
 
-  // Errors: usage (the model reads no more).
+  std::int64_t most_positions() const {
+    return std::min<std::int64_t>(model_->config().max_position_embeddings, room_);
+  }
+
+  // Errors: usage (the model reads no more), out_of_memory.
   void check_length(std::int64_t length) const {
     const int most = model_->config().max_position_embeddings;
     if (length >= most) {
       throw Error(ErrorCode::usage, message("the prompt has {} tokens; the model reads at most {}", length, most - 1),
+                  message("shorten the question, or begin a new conversation"));
+    }
+    if (length >= room_) {
+      throw Error(ErrorCode::out_of_memory,
+                  message("the prompt has {} tokens; this process' memory suffices for {}", length, room_ - 1),
                   message("shorten the question, or begin a new conversation"));
     }
   }
@@ -343,48 +353,35 @@ class LocalChat final : public VisualChat {
   // The decoder of the turn before knows the conversation's beginning: a larger one starts over.
   void make_decoder(int capacity) {
     if (decoder_ && decoder_->max_positions() >= capacity) return;
-    const std::int64_t most = model_->config().max_position_embeddings;
-    decoder_ = model_->decoder(std::min<std::int64_t>(most, std::max(2 * capacity, 1024)));
+    decoder_ = model_->decoder(std::min<std::int64_t>(most_positions(), std::max(2 * capacity, 1024)));
   }
 
   std::string name_;
   std::unique_ptr<const llama::ChatModel> model_;
+  std::int64_t room_;
   std::optional<PictureLooker> looker_;  // of a model with eyes
   std::vector<ChatLine> lines_;
   std::vector<SeenPicture> shown_;  // all pictures of the lines, in their order
   std::unique_ptr<llama::TextDecoder> decoder_;
 };
 
-// Before minutes go into loading what the memory cannot hold. Errors: out_of_memory.
-void check_memory(const fs::path& path, const LocalChatOptions& options) {
-  const std::int64_t present = examine_machine().memory_bytes;
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) {
-    const std::int64_t needed = weight_file_bytes(path) + (options.eyes.empty() ? 0 : weight_file_bytes(options.eyes));
-    if (needed <= present) return;
-    throw Error(ErrorCode::out_of_memory,
-                message("{}: the weights take {} MiB, and this process may use {} MiB of memory", display(path),
-                        needed / MiB, present / MiB),
-                message("choose a smaller model, or a GGUF file with fewer bits a weight (Q4_0, Q4_K)"));
-  }
-  const std::int64_t parameters = count_parameters(*open_checkpoint(path).weights);
-  const std::int64_t needed = bytes_to_talk(path, parameters, options.precision);
-  if (needed <= present) return;
-  constexpr double kBytesAtFourBits = 4.6 / 8;  // scales and what stays in eight bits counted
-  const auto smaller = static_cast<std::int64_t>(static_cast<double>(parameters) * kBytesAtFourBits);
+// How many positions a conversation may have, before minutes go into loading what memory cannot hold.
+// Errors: out_of_memory.
+std::int64_t check_memory(const fs::path& path, const LocalChatOptions& options) {
+  const std::int64_t present = options.memory_bytes > 0 ? options.memory_bytes : examine_machine().memory_bytes;
+  const TalkNeeds needs = needs_to_talk(path, options.eyes, options.precision);
+  const std::int64_t room = needs.positions_in(present);
+  if (room >= std::min(kShortTalk, needs.most_positions)) return room;
   throw Error(ErrorCode::out_of_memory,
               message("{}: to answer takes {} MiB, and this process may use {} MiB of memory", display(path),
-                      needed / MiB, present / MiB),
-              smaller < present && !is_quantised_checkpoint(path)
-                  ? message("in four bits its weights take {} MiB: gaze models quantise {} --to int4", smaller / MiB,
-                            display(path))
-                  : message("choose a smaller model"));
+                      needs.bytes(kLongTalk) / MiB, present / MiB),
+              what_would_fit(needs, display(path), present));
 }
 
 }  // namespace
 
 std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
-  check_memory(path, options);
+  const std::int64_t room = check_memory(path, options);
   auto model = load_chat_model(path, options.precision, options.eyes);
   std::optional<VisionCache> cache;
   if (model->pictures() && !options.vision_cache.empty()) {
@@ -393,7 +390,7 @@ std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string na
     if (identity.empty() || !llama::is_gguf(path)) identity += weights_identity(path);
     cache.emplace(options.vision_cache, fmt::format("{} {}", identity, static_cast<int>(options.precision)));
   }
-  return std::make_unique<LocalChat>(std::move(name), std::move(model), std::move(cache));
+  return std::make_unique<LocalChat>(std::move(name), std::move(model), std::move(cache), room);
 }
 
 bool is_local_chat(const fs::path& path) {

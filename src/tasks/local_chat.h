@@ -1,6 +1,7 @@
 // A conversation with a language model on this machine.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -14,10 +15,12 @@ struct LocalChatOptions {
   Precision precision = Precision::automatic;
   std::filesystem::path eyes;          // what load_chat_model takes as such, as ModelEntry has it; empty: none
   std::filesystem::path vision_cache;  // where what it saw is kept; empty: nowhere
+  std::int64_t memory_bytes = 0;       // that it may take; 0: what this process may
 };
 
 // `path`: a checkpoint folder or a .gguf file; `name`: as in `"model"` of JSON.
-// Errors: those of loading; out_of_memory where the weights are larger than this process' memory.
+// Errors: those of loading; out_of_memory where not even a short conversation fits into its memory. Longer ones are
+// refused as they are asked for, before any work.
 std::unique_ptr<VisualChat> open_local_chat(const std::filesystem::path& path, std::string name,
                                             const LocalChatOptions& options = {});
 

@@ -6,6 +6,7 @@ import struct
 import unittest
 
 from gaze import CLIP, GOLDEN, SAMPLES, SIGLIP, GazeTest
+from scripted import write_large
 
 DOG = SAMPLES / "dalmatian_0048.jpg"
 
@@ -218,6 +219,25 @@ class Commands(GazeTest):
             self.assertIs(one["fits"], True)
             self.assertTrue(10 << 20 < one["needs_bytes"] < 1 << 30, one)
         self.assertTrue(all(result["dependencies"].values()), result["dependencies"])
+
+    def test_what_does_not_fit_is_told_with_what_would(self):
+        memory = self.document("doctor")["memory_bytes"]
+        width = 16384
+        a_layer = 13 * width**2 * 34 / 32  # in eight bits
+        for name, most in (("large", 1.5), ("huge", 10)):
+            write_large(self.home / "models" / name, int(most * memory / a_layer), width)
+        broken = write_large(self.home / "models/broken", 1)
+        (broken / "config.json").write_text((broken / "config.json").read_text().replace('"num_hidden_layers": 1', '"num_hidden_layers": 0'))
+        models = {one["name"]: one for one in self.document("doctor")["models"]}
+        self.assertEqual(list(models["large"]), ["name", "fits", "needs_bytes", "proposal"])
+        self.assertFalse(models["large"]["fits"] or models["huge"]["fits"])
+        self.assertGreater(models["large"]["needs_bytes"], 1.2 * memory)
+        self.assertIn("num_hidden_layers", models["broken"]["fault"])
+        self.assertIn("gaze models quantise large --to int4", models["large"]["proposal"])
+        self.assertIn("smaller model", models["huge"]["proposal"])
+        self.assertIn(models["large"]["proposal"], self.gaze("doctor").out.decode())
+        error = self.assert_error("out_of_memory", "ask", "a", "--model", "large")
+        self.assertEqual(error["hint"], models["large"]["proposal"].replace("large", str(self.home / "models/large")))
 
     def test_the_program_about_itself(self):
         self.assertEqual(list(self.document("--version")), ["version"])

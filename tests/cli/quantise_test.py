@@ -4,43 +4,15 @@ import os
 import resource
 import shutil
 import signal
-import struct
 import subprocess
 import time
 import unittest
 
 from gaze import GOLDEN, PROGRAM, GazeTest, Result
-from scripted import TOKENIZER, spelt, write_model
+from scripted import spelt, write_large, write_model
 
 LLAVA, SMOLVLM = GOLDEN / "llava/plain", GOLDEN / "idefics3"
 WIDE = GOLDEN / "llava/wide.png"
-
-
-def write_large(folder, layers):
-    """A checkpoint of nothing but zeros, 76 MB a layer, which take no room on the disk."""
-    width, inner, words = 2048, 6144, 364
-    shapes = {"model.embed_tokens.weight": [words, width], "lm_head.weight": [words, width], "model.norm.weight": [width]}
-    for i in range(layers):
-        layer = f"model.layers.{i}."
-        shapes |= {f"{layer}self_attn.{name}_proj.weight": [width, width] for name in "qkvo"}
-        shapes |= {f"{layer}mlp.{name}_proj.weight": [inner, width] for name in ("gate", "up")}
-        shapes |= {f"{layer}mlp.down_proj.weight": [width, inner], f"{layer}input_layernorm.weight": [width],
-                   f"{layer}post_attention_layernorm.weight": [width]}
-    header, end = {}, 0
-    for name, shape in shapes.items():
-        begin, end = end, end + 2 * (shape[0] * shape[1] if len(shape) > 1 else shape[0])
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
-    folder.mkdir()
-    packed = json.dumps(header).encode()
-    with open(folder / "model.safetensors", "wb") as file:
-        file.write(struct.pack("<Q", len(packed)) + packed)
-        file.truncate(8 + len(packed) + end)
-    config = {"architectures": ["LlamaForCausalLM"], "vocab_size": words, "hidden_size": width, "intermediate_size": inner,
-              "num_hidden_layers": layers, "num_attention_heads": 16, "max_position_embeddings": 512}
-    (folder / "config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(TOKENIZER / name, folder)
-    return folder
 
 
 class Quantise(GazeTest):

@@ -1,4 +1,4 @@
-"""A language model that says what a test wants: each token decides the next one."""
+"""Language models that say what a test wants, each token deciding the next one, or that are large."""
 import json
 import shutil
 import struct
@@ -59,6 +59,33 @@ def write_model(folder, chains, positions=512, width=0):
     config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": words, "hidden_size": width,
               "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2, "rms_norm_eps": 1e-12,
               "max_position_embeddings": positions, "bos_token_id": 1, "eos_token_id": 2}
+    (folder / "config.json").write_text(json.dumps(config))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(TOKENIZER / name, folder)
+    return folder
+
+
+def write_large(folder, layers, width=2048):
+    """A checkpoint of nothing but zeros, 13 · width² numbers a layer, which take no room on the disk."""
+    inner, words = 3 * width, 364
+    shapes = {"model.embed_tokens.weight": [words, width], "lm_head.weight": [words, width], "model.norm.weight": [width]}
+    for i in range(layers):
+        layer = f"model.layers.{i}."
+        shapes |= {f"{layer}self_attn.{name}_proj.weight": [width, width] for name in "qkvo"}
+        shapes |= {f"{layer}mlp.{name}_proj.weight": [inner, width] for name in ("gate", "up")}
+        shapes |= {f"{layer}mlp.down_proj.weight": [width, inner], f"{layer}input_layernorm.weight": [width],
+                   f"{layer}post_attention_layernorm.weight": [width]}
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * (shape[0] * shape[1] if len(shape) > 1 else shape[0])
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
+    folder.mkdir(parents=True)
+    packed = json.dumps(header).encode()
+    with open(folder / "model.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(packed)) + packed)
+        file.truncate(8 + len(packed) + end)
+    config = {"architectures": ["LlamaForCausalLM"], "vocab_size": words, "hidden_size": width, "intermediate_size": inner,
+              "num_hidden_layers": layers, "num_attention_heads": 16, "max_position_embeddings": 512}
     (folder / "config.json").write_text(json.dumps(config))
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(TOKENIZER / name, folder)

@@ -23,6 +23,7 @@ void put(Output& output, const Machine& machine, const std::vector<ModelNeeds>& 
   for (const auto& [name, version] : machine.dependencies) dependencies[name] = version;
   for (const ModelNeeds& model : models) {
     OrderedJson one{{"name", model.name}, {"fits", model.fits}, {"needs_bytes", model.bytes}};
+    if (!model.proposal.empty()) one["proposal"] = model.proposal;
     if (!model.fault.empty()) one["fault"] = model.fault;
     list.push_back(std::move(one));
   }
@@ -53,8 +54,7 @@ void print(Output& output, const Machine& machine, const std::vector<ModelNeeds>
   for (const ModelNeeds& model : models) {
     const std::string verdict = !model.fault.empty() ? printable(model.fault)
                                 : model.fits         ? message("fits")
-                                : model.talks ? message("does not fit: gaze models quantise {} --to int4", model.name)
-                                              : message("does not fit: try --precision int8, or a smaller one");
+                                                     : message("does not fit: {}", model.proposal);
     output.line(fmt::format("  {}  {:>8}  {}", padded(model.name, width),
                             model.fault.empty() ? size_of(model.bytes) : "–", verdict));
   }

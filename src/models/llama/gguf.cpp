@@ -182,15 +182,20 @@ Tensor frequency_factors(const Config& config) {
   return differ ? factors : Tensor();
 }
 
+Config read_gguf_config(const GgufFile& file, const std::string& origin) {
+  const Json json = config_json(file, origin);
+  Config config = parse_config({json, origin});
+  config.rotary_pairs = RotaryPairs::adjacent;
+  check_heads(file.metadata(), origin, config);
+  divide_frequencies(file, origin, config);
+  return config;
+}
+
 GgufModel read_gguf(const WeightFile& bytes) {
   const auto file = std::make_shared<const GgufFile>(bytes);
   const std::string& origin = bytes.origin;
-  const Json json = config_json(*file, origin);
   GgufModel model;
-  model.config = parse_config({json, origin});
-  model.config.rotary_pairs = RotaryPairs::adjacent;
-  check_heads(file->metadata(), origin, model.config);
-  divide_frequencies(*file, origin, model.config);
+  model.config = read_gguf_config(*file, origin);
   model.weights = renamed(file, origin, reference_name);
   model.tokenizer = make_tokenizer(file->metadata(), origin);
   model.chat_template = to_valid_utf8(file->metadata().text("tokenizer.chat_template", ""));

@@ -11,6 +11,10 @@
 #include "weights/weight_file.h"
 #include "weights/weight_source.h"
 
+namespace gaze {
+class GgufFile;
+}
+
 namespace gaze::llama {
 
 struct GgufModel {
@@ -22,6 +26,9 @@ struct GgufModel {
 
 // Errors: bad_weights, unsupported_model (another architecture, tokenizer, or way of turning positions).
 GgufModel read_gguf(const WeightFile& file);
+
+// What its metadata say of the model; `origin` is for messages. Errors: as read_gguf's, but for the tokenizer.
+Config read_gguf_config(const GgufFile& file, const std::string& origin);
 
 // For those who write such files. The name there of a tensor of "model" or "lm_head"; nothing: it is left out.
 std::optional<std::string> gguf_name(std::string_view reference_name);
