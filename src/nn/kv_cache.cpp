@@ -46,6 +46,36 @@ void KvCache::rewind(std::int64_t length) {
   slot_of_.assign(static_cast<std::size_t>(shape_.capacity), 0);  // a row alone lies in the first slot
 }
 
+void KvCache::each_kept(std::int64_t length, const std::function<void(const Tensor& numbers)>& take) const {
+  GAZE_CHECK(0 < length && length <= *std::ranges::max_element(lengths_));
+  for (const Layer& layer : layers_) {
+    for (const Tensor* all : {&layer.keys, &layer.values}) {
+      if (slots_ == 1) {
+        take(all->reshaped({shape_.capacity, width_}).rows(0, length));
+        continue;
+      }
+      Tensor alone = Tensor::empty({length, width_}, shape_.dtype);  // a row alone lies in the first slot
+      for (std::int64_t p = 0; p < length; ++p) {
+        Tensor to = alone.rows(p, p + 1);
+        convert(all->reshaped({shape_.capacity * slots_, width_}).rows(p * slots_, p * slots_ + 1), to);
+      }
+      take(alone);
+    }
+  }
+}
+
+void KvCache::resume(std::int64_t length, const std::function<void(Tensor& numbers)>& fill) {
+  start(1);
+  GAZE_CHECK(slots_ == 1 && 0 < length && length <= shape_.capacity);
+  for (Layer& layer : layers_) {
+    for (Tensor* all : {&layer.keys, &layer.values}) {
+      Tensor numbers = all->reshaped({shape_.capacity, width_}).rows(0, length);
+      fill(numbers);
+    }
+  }
+  extend(0, length);
+}
+
 void KvCache::extend(std::int64_t row, std::int64_t count) {
   std::int32_t& now = lengths_[static_cast<std::size_t>(row)];
   GAZE_CHECK(now + count <= shape_.capacity);

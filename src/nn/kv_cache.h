@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,12 @@ class KvCache {
   // Back to the one row that it started with, and to that row's first `length` positions, which no branch has begun
   // before.
   void rewind(std::int64_t length);
+
+  // For keeping what was read, and going on from it elsewhere. `take` gets keys, then values, of each layer's first
+  // `length` positions of the only row, [length, key_heads · head_size]; resume() starts over with one row of which
+  // `fill` gives the same tensors. Positions that no branch has begun before. Errors of resume: out_of_memory; fill's.
+  void each_kept(std::int64_t length, const std::function<void(const Tensor& numbers)>& take) const;
+  void resume(std::int64_t length, const std::function<void(Tensor& numbers)>& fill);
 
   // A prompt, part by part: `count` positions more in one row; then, layer by layer, attention of those positions over
   // all of the row's. qkv: float32 [count, (heads + 2 · key_heads) · head_size], keys already rotated;

@@ -20,6 +20,7 @@
 #include "tasks/choices.h"
 #include "tasks/doctor.h"
 #include "tasks/explain.h"
+#include "tasks/kept_beginnings.h"
 #include "tasks/pictures.h"
 #include "tasks/seen_pictures.h"
 #include "tasks/talk_needs.h"
@@ -58,10 +59,11 @@ GenerationConfig config_for(const llama::ChatModel& model, const AnswerOptions& 
 
 class LocalChat final : public VisualChat {
  public:
-  // `room`: positions that fit into memory.
+  // `room`: positions that fit into memory; `read`: where beginnings are kept.
   LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model, std::optional<VisionCache> cache,
-            std::int64_t room)
+            std::optional<VisionCache> read, std::int64_t room)
       : name_(std::move(name)), model_(std::move(model)), room_(room) {
+    if (read) beginnings_.emplace(*std::move(read), picture_token());
     if (model_->pictures()) looker_.emplace(*model_, std::move(cache));
   }
 
@@ -93,6 +95,7 @@ class LocalChat final : public VisualChat {
     check_prompt(prompt);
     answer.image_tokens = std::ranges::count(prompt, picture_token());
     answer.prompt_tokens = static_cast<std::int64_t>(prompt.size());
+    const bool begins = lines_.empty();
     const auto remember = [&] {
       lines.push_back({ChatRole::assistant, answer.text});
       lines_ = std::move(lines);
@@ -112,6 +115,7 @@ class LocalChat final : public VisualChat {
       if (!answer.ids.empty()) remember();
       throw;
     }
+    if (begins && beginnings_ && !began_as_kept_) beginnings_->keep(prompt, shown, *decoder_);
     remember();
     return answer;
   }
@@ -163,9 +167,7 @@ class LocalChat final : public VisualChat {
              const CancelToken& cancel, const AnswerSink& on_text, VisualAnswer& answer) {
     GenerationConfig config = config_for(*model_, options, prompt.size());
     config.max_length = std::min<int>(config.max_length, static_cast<int>(most_positions()));
-    make_decoder(config.max_length);
-    decoder_->set_cancel(&cancel);
-    if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
+    make_decoder(config.max_length, prompt, shown, cancel);
 
     std::optional<TokenConstraint> constraint = constraint_of(options, config, prompt.size());
     StreamDecoder text(model_->tokenizer());
@@ -227,9 +229,7 @@ class LocalChat final : public VisualChat {
     }
     std::vector<TokenId> ends = model_->generation_defaults().eos_token_ids;
     std::erase_if(ends, [&](TokenId id) { return id < 0 || id >= model_->config().vocab_size; });
-    make_decoder(static_cast<int>(prompt.size() + longest));
-    decoder_->set_cancel(&cancel);
-    if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
+    make_decoder(static_cast<int>(prompt.size() + longest), prompt, shown, cancel);
 
     const Clock::time_point start = Clock::now();
     rank(choices, ids, score_choices(*decoder_, prompt, ids, ends, &cancel), ends, answer);
@@ -350,10 +350,17 @@ class LocalChat final : public VisualChat {
     }
   }
 
-  // The decoder of the turn before knows the conversation's beginning: a larger one starts over.
-  void make_decoder(int capacity) {
-    if (decoder_ && decoder_->max_positions() >= capacity) return;
-    decoder_ = model_->decoder(std::min<std::int64_t>(most_positions(), std::max(2 * capacity, 1024)));
+  // The decoder of the turn before knows the conversation's beginning: a larger one starts over, from what an earlier
+  // conversation kept of it, if one did.
+  void make_decoder(int capacity, const std::vector<TokenId>& prompt, std::span<const SeenPicture> shown,
+                    const CancelToken& cancel) {
+    const bool is_new = !decoder_ || decoder_->max_positions() < capacity;
+    if (is_new) {
+      decoder_ = model_->decoder(std::min<std::int64_t>(most_positions(), std::max(2 * capacity, 1024)));
+    }
+    decoder_->set_cancel(&cancel);
+    if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
+    if (is_new) began_as_kept_ = beginnings_ && beginnings_->begin(prompt, shown, *decoder_);
   }
 
   std::string name_;
@@ -363,6 +370,8 @@ class LocalChat final : public VisualChat {
   std::vector<ChatLine> lines_;
   std::vector<SeenPicture> shown_;  // all pictures of the lines, in their order
   std::unique_ptr<llama::TextDecoder> decoder_;
+  std::optional<KeptBeginnings> beginnings_;
+  bool began_as_kept_ = false;  // the decoder
 };
 
 // How many positions a conversation may have, before minutes go into loading what memory cannot hold.
@@ -383,14 +392,17 @@ std::int64_t check_memory(const fs::path& path, const LocalChatOptions& options)
 std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
   const std::int64_t room = check_memory(path, options);
   auto model = load_chat_model(path, options.precision, options.eyes);
-  std::optional<VisionCache> cache;
+  std::optional<VisionCache> cache, read;
   if (model->pictures() && !options.vision_cache.empty()) {
-    // Of a GGUF file only its eyes count; a folder holds what is between its tower and its words.
-    std::string identity = options.eyes.empty() ? "" : weights_identity(options.eyes);
-    if (identity.empty() || !llama::is_gguf(path)) identity += weights_identity(path);
-    cache.emplace(options.vision_cache, fmt::format("{} {}", identity, static_cast<int>(options.precision)));
+    // What is seen in a picture hangs, of a GGUF file, on its eyes alone; a folder holds what is between its tower and
+    // its words.
+    const std::string eyes = options.eyes.empty() ? "" : weights_identity(options.eyes);
+    const std::string own = weights_identity(path), precision = std::to_string(static_cast<int>(options.precision));
+    cache.emplace(options.vision_cache,
+                  fmt::format("{}{} {}", eyes, eyes.empty() || !llama::is_gguf(path) ? own : "", precision));
+    if (options.keeps_beginnings) read.emplace(options.vision_cache, fmt::format("{}{} {}", eyes, own, precision));
   }
-  return std::make_unique<LocalChat>(std::move(name), std::move(model), std::move(cache), room);
+  return std::make_unique<LocalChat>(std::move(name), std::move(model), std::move(cache), std::move(read), room);
 }
 
 bool is_local_chat(const fs::path& path) {

@@ -15,6 +15,7 @@ struct LocalChatOptions {
   Precision precision = Precision::automatic;
   std::filesystem::path eyes;          // what load_chat_model takes as such, as ModelEntry has it; empty: none
   std::filesystem::path vision_cache;  // where what it saw is kept; empty: nowhere
+  bool keeps_beginnings = false;       // there too, for the next question about the same pictures
   std::int64_t memory_bytes = 0;       // that it may take; 0: what this process may
 };
 

@@ -228,6 +228,70 @@ TEST_P(LocalChatTest, WhatWasSeenIsKept) {
   std::filesystem::remove_all(folder);
 }
 
+// Another question about the same pictures is read on from where the first one began.
+TEST_P(LocalChatTest, WhatWasReadOfAPictureIsKept) {
+  std::string folder = (std::filesystem::temp_directory_path() / "gaze-read-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto kept = std::filesystem::path(folder) / "vision";
+  LocalChatOptions opened{.precision = Precision::f32, .vision_cache = kept, .keeps_beginnings = true};
+  const auto answer = [&](const char* question, const AnswerOptions& options) {
+    return ask(*open_local_chat(folder_, "model", opened), {{picture(0), picture(1)}, question}, options);
+  };
+  const auto expected = [&](const char* question, const AnswerOptions& options) {
+    return ask(*open(), {{picture(0), picture(1)}, question}, options);
+  };
+  const auto read = [&] {
+    std::vector<std::filesystem::path> all;
+    for (const auto& entry : std::filesystem::directory_iterator(kept)) {
+      if (entry.path().extension() == ".read") all.push_back(entry.path());
+    }
+    return all;
+  };
+  const AnswerOptions plain{.max_tokens = 6}, listed{.choices = {"a dog", "two cats", "yes"}};
+  const auto first = expected("What is this?", plain).ids, second = expected("Is it a cat?", plain).ids;
+  EXPECT_EQ(answer("What is this?", plain).ids, first);
+  ASSERT_EQ(read().size(), 1u);
+  const auto file = read()[0];
+  const std::string whole = read_text_file(file, MiB);
+  EXPECT_EQ(answer("Is it a cat?", plain).ids, second);
+  EXPECT_EQ(answer("What is this?", {.max_tokens = 6, .beams = 3}).ids,
+            expected("What is this?", {.max_tokens = 6, .beams = 3}).ids);
+  EXPECT_NEAR(answer("Is it a cat?", listed).choices[1].log_probability,
+              expected("Is it a cat?", listed).choices[1].log_probability, 1e-4);
+  EXPECT_EQ(read(), std::vector{file});
+
+  // What beams and choices leave behind is the same beginning.
+  for (const AnswerOptions& options : {listed, AnswerOptions{.max_tokens = 6, .beams = 3}}) {
+    std::filesystem::remove(file);
+    answer("Is it a cat?", options);
+    EXPECT_EQ(read_text_file(file, MiB), whole);
+  }
+  // It is used, and not trusted: what is not whole is made anew.
+  std::string changed = whole;
+  for (std::size_t i = changed.size() / 2; i < changed.size(); ++i) changed[i] = '\0';
+  write_file_atomically(file, changed);
+  EXPECT_NE(answer("What is this?", listed).choices[0].log_probability,
+            expected("What is this?", listed).choices[0].log_probability);
+  for (const std::string& other : {std::string(), whole.substr(1), whole.substr(0, whole.size() - 1), "x" + whole,
+                                   "gazeread0" + whole.substr(9)}) {
+    write_file_atomically(file, other);
+    EXPECT_EQ(answer("What is this?", plain).ids, first);
+    EXPECT_EQ(read_text_file(file, MiB), whole);
+  }
+  // Other words, pictures or numbers before the question begin another conversation.
+  answer("What is this?", {.max_tokens = 6, .system = "Be kind."});
+  ask(*open_local_chat(folder_, "model", opened), {{picture(1), picture(0)}, "What is this?"}, plain);
+  opened.precision = Precision::bf16;
+  answer("What is this?", plain);
+  EXPECT_EQ(read().size(), 4u);
+  const VisionCache::Use use = VisionCache::use_of(kept);
+  EXPECT_EQ(use.pictures, 4);  // two, in two precisions
+  EXPECT_GT(use.bytes, 4 * std::ssize(whole) / 2);
+  EXPECT_EQ(VisionCache::clear(kept).pictures, 4);
+  EXPECT_TRUE(std::filesystem::is_empty(kept));
+  std::filesystem::remove_all(folder);
+}
+
 // A LLaMA that reads text alone.
 TEST(LocalChat, AModelWithoutEyesAnswersQuestionsWithoutPictures) {
   set_language(Language::english);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/message.h"
+#include "base/new_file.h"
 
 namespace gaze {
 namespace {
@@ -24,6 +26,9 @@ struct Header {
   std::int64_t ids, vectors, width;
 };
 constexpr char kMagic[] = "gazesee1";
+// Then what the decoder's cache holds, as it lies there.
+constexpr std::string_view kBeginningMagic = "gazeread1";
+constexpr const char *kBeginning = ".read", *kUnfinished = ".read.new";
 constexpr std::int64_t kMostVectors = 1 << 20;  // far above any picture's
 
 std::string hex(const ContentHash& hash) {
@@ -32,10 +37,13 @@ std::string hex(const ContentHash& hash) {
   return text;
 }
 
+constexpr std::size_t kNameLength = 2 * sizeof(ContentHash);
+
 struct Kept {
   fs::file_time_type used;
   std::int64_t bytes;
   fs::path path;
+  bool is_picture() const { return !path.has_extension(); }
 };
 
 // The files of a cache: those that are named as it names them.
@@ -43,9 +51,9 @@ std::vector<Kept> all_in(const fs::path& folder) {
   std::vector<Kept> all;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    const bool ours =
-        name.size() == 2 * sizeof(ContentHash) && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+    const std::string name = it->path().filename().string(), kind = name.substr(std::min(name.size(), kNameLength));
+    const bool ours = name.find_first_not_of("0123456789abcdef") >= kNameLength &&
+                      (kind.empty() ? name.size() == kNameLength : kind == kBeginning || kind == kUnfinished);
     std::error_code ignored;
     const auto bytes = static_cast<std::int64_t>(it->file_size(ignored));
     if (ours && !ignored) all.push_back({it->last_write_time(ignored), bytes, it->path()});
@@ -61,9 +69,9 @@ fs::path VisionCache::default_folder() {
   return (cache && *cache ? fs::path(cache) : fs::path(home ? home : "") / ".cache") / "gaze" / "vision";
 }
 
-fs::path VisionCache::path_of(const ContentHash& picture) const {
+fs::path VisionCache::path_of(const ContentHash& picture, const char* extension) const {
   const std::string key = hex(picture) + identity_;
-  return folder_ / hex(content_hash(std::as_bytes(std::span(key))));
+  return folder_ / (hex(content_hash(std::as_bytes(std::span(key)))) + extension);
 }
 
 std::optional<EncodedPicture> VisionCache::find(const ContentHash& picture, std::int64_t width) const {
@@ -110,9 +118,45 @@ void VisionCache::store(const ContentHash& picture, const EncodedPicture& seen) 
   }
 }
 
+bool VisionCache::find_beginning(const ContentHash& beginning, std::int64_t bytes, const Fill& fill) const try {
+  const fs::path path = path_of(beginning, kBeginning);
+  std::error_code missing, ignored;
+  const auto size = static_cast<std::int64_t>(fs::file_size(path, missing));
+  if (missing || size != std::ssize(kBeginningMagic) + bytes) return false;
+  std::ifstream file(path, std::ios::binary);
+  std::string magic(kBeginningMagic.size(), '\0');
+  if (!file.read(magic.data(), std::ssize(magic)) || magic != kBeginningMagic) return false;
+  fill([&](std::span<std::byte> piece) {
+    if (file.read(reinterpret_cast<char*>(piece.data()), std::ssize(piece))) return;
+    throw Error(ErrorCode::not_found, message("{}: not a file", display(path)));
+  });
+  fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
+  return true;
+} catch (const Error&) {
+  return false;
+}
+
+void VisionCache::store_beginning(const ContentHash& beginning, std::int64_t bytes, const Put& put) const {
+  if (bytes > most_bytes_ / 4) return;
+  std::error_code fault;
+  fs::create_directories(folder_, fault);
+  fs::permissions(folder_, fs::perms::owner_all, fault);
+  try {
+    const fs::path unfinished = path_of(beginning, kUnfinished);  // one writes it at a time
+    NewFile file(unfinished);
+    file.write(std::as_bytes(std::span(kBeginningMagic)));
+    put([&](std::span<const std::byte> piece) { file.write(piece); });
+    file.commit();
+    fs::rename(unfinished, path_of(beginning, kBeginning), fault);
+    make_room();
+  } catch (const Error&) {
+    return;  // as above
+  }
+}
+
 VisionCache::Use VisionCache::use_of(const fs::path& folder) {
   Use use;
-  for (const Kept& each : all_in(folder)) ++use.pictures, use.bytes += each.bytes;
+  for (const Kept& each : all_in(folder)) use.pictures += each.is_picture(), use.bytes += each.bytes;
   return use;
 }
 
@@ -123,7 +167,7 @@ VisionCache::Use VisionCache::clear(const fs::path& folder) {
     if (!fs::remove(each.path, error) && error) {
       throw Error(ErrorCode::not_found, message("{}: cannot be removed: {}", display(each.path), error.message()));
     }
-    ++use.pictures, use.bytes += each.bytes;
+    use.pictures += each.is_picture(), use.bytes += each.bytes;
   }
   return use;
 }

@@ -1,9 +1,12 @@
-// What models saw in pictures, kept on the disk: a picture is encoded once, whatever is asked about it and when.
+// What models saw in pictures, and what they made of it, kept on the disk: a picture is encoded and read once, whatever
+// is asked about it and when.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/limits.h"
@@ -29,16 +32,25 @@ class VisionCache {
   // Where it cannot be written (a full disk), nothing is kept.
   void store(const ContentHash& picture, const EncodedPicture& seen) const;
 
+  // Keys and values of the beginning of a conversation, up to its last picture: `bytes` of them, which `fill` asks
+  // for piece by piece. `beginning`: of its tokens and pictures. False where they are not there whole: `fill` may have
+  // been left by an Error then.
+  using Fill = std::function<void(const std::function<void(std::span<std::byte>)>& piece)>;
+  bool find_beginning(const ContentHash& beginning, std::int64_t bytes, const Fill& fill) const;
+  // `put` gives the pieces. Nothing is kept where they would push out most else, or cannot be written.
+  using Put = std::function<void(const std::function<void(std::span<const std::byte>)>& piece)>;
+  void store_beginning(const ContentHash& beginning, std::int64_t bytes, const Put& put) const;
+
   // What lies in such a folder, of all models.
   struct Use {
-    std::int64_t pictures = 0, bytes = 0;
+    std::int64_t pictures = 0, bytes = 0;  // beginnings count among the bytes
   };
   static Use use_of(const std::filesystem::path& folder);
   // Removes it; returns what it was. Files of others stay. Errors: not_found (a file cannot be removed).
   static Use clear(const std::filesystem::path& folder);
 
  private:
-  std::filesystem::path path_of(const ContentHash& picture) const;
+  std::filesystem::path path_of(const ContentHash& picture, const char* extension = "") const;
   void make_room() const;
 
   std::filesystem::path folder_;

@@ -118,7 +118,7 @@ Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_
   const std::string mmproj = invocation.settings.text("mmproj");
   Talk talk;
   const bool keeps = !invocation.settings.has("no-cache") || !invocation.settings.flag("no-cache");
-  LocalChatOptions options{.precision = precision_of(invocation), .eyes = mmproj};
+  LocalChatOptions options{.precision = precision_of(invocation), .eyes = mmproj, .keeps_beginnings = keeps};
   if (keeps) options.vision_cache = VisionCache::default_folder();
   std::error_code ignored;
   if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file

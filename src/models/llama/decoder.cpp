@@ -49,13 +49,34 @@ void TextDecoder::read(std::int64_t row, std::span<const TokenId> prompt, std::i
   }
 }
 
+std::vector<TextDecoder::Entry> TextDecoder::entries_of(std::span<const TokenId> ids) const {
+  std::vector<Entry> entries;
+  std::size_t seen = 0;
+  for (const TokenId id : ids) entries.push_back({id, id == pictures_.token ? pictures_.contents[seen++] : 0});
+  return entries;
+}
+
+std::int64_t TextDecoder::beginning_bytes(std::int64_t length) const {
+  return model_.cache_shape(length).bytes();
+}
+
+void TextDecoder::keep_beginning(std::int64_t length,
+                                 const std::function<void(std::span<const std::byte>)>& take) const {
+  cache_.each_kept(length, [&](const Tensor& numbers) { take({numbers.raw(), numbers.bytes()}); });
+}
+
+void TextDecoder::begin_with(std::span<const TokenId> ids, const std::function<void(std::span<std::byte>)>& fill) {
+  known_.clear();
+  cache_.resume(std::ssize(ids), [&](Tensor& numbers) { fill({numbers.raw(), numbers.bytes()}); });
+  known_ = entries_of(ids);
+}
+
 std::span<const float> TextDecoder::start(std::span<const std::vector<TokenId>> prompts) {
   const auto rows = static_cast<std::int64_t>(prompts.size());
   reused_ = 0;
   std::vector<Entry> wanted;
   if (rows == 1) {
-    std::size_t seen = 0;
-    for (const TokenId id : prompts[0]) wanted.push_back({id, id == pictures_.token ? pictures_.contents[seen++] : 0});
+    wanted = entries_of(prompts[0]);
     const auto [end, ignored] = std::mismatch(known_.begin(), known_.end(), wanted.begin(), wanted.end());
     // The last position is read again in any case: its logits are not kept.
     reused_ = std::min<std::int64_t>(end - known_.begin(), static_cast<std::int64_t>(wanted.size()) - 1);

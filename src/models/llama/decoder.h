@@ -35,6 +35,14 @@ class TextDecoder final : public Decoder {
   // For the prompts to come, all together in their order. As many vectors as there are tokens for them.
   void set_pictures(PictureVectors pictures) { pictures_ = std::move(pictures); }
 
+  // For keeping what was read: `take` gets, piece by piece, beginning_bytes(length) bytes of the first `length`
+  // positions of the last start()'s one prompt. A new decoder of the same model begins with them, which `fill` gives
+  // piece by piece, before its first start(); `ids` are the positions' tokens, with set_pictures() done. Where `fill`
+  // throws, nothing is known.
+  std::int64_t beginning_bytes(std::int64_t length) const;
+  void keep_beginning(std::int64_t length, const std::function<void(std::span<const std::byte>)>& take) const;
+  void begin_with(std::span<const TokenId> ids, const std::function<void(std::span<std::byte>)>& fill);
+
   std::span<const float> start(std::span<const std::vector<TokenId>> prompts) override;
   std::span<const float> step(std::span<const TokenId> tokens, std::span<const int> parents) override;
 
@@ -58,6 +66,7 @@ class TextDecoder final : public Decoder {
   void read(std::int64_t row, std::span<const TokenId> prompt, std::int64_t first, std::int64_t& vectors, Tensor& last,
             const Attended& attended = {});
   std::span<const float> logits_of(Tensor& hidden);
+  std::vector<Entry> entries_of(std::span<const TokenId> ids) const;
 
   const TextModel& model_;
   const CancelToken* cancel_ = nullptr;
