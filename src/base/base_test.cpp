@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "base/split_name.h"
 #include "base/threads.h"
 
 namespace gaze {
@@ -61,6 +62,22 @@ TEST(File, ReplacesIllFormedUtf8) {
   EXPECT_EQ(to_valid_utf8("\xE5\x9B"), "\uFFFD");                  // cut short
   EXPECT_EQ(to_valid_utf8("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
   EXPECT_EQ(to_valid_utf8("\xC0\x80"), "\uFFFD\uFFFD");            // overlong
+}
+
+TEST(SplitName, IsReadAndWritten) {
+  const auto split = parse_split_name("folder/model-Q4_0-00002-of-00012.gguf");
+  ASSERT_TRUE(split);
+  EXPECT_EQ(split->before, "folder/model-Q4_0");
+  EXPECT_EQ(split->number, 2);
+  EXPECT_EQ(split->count, 12);
+  EXPECT_EQ(split->extension, ".gguf");
+  EXPECT_EQ(split->of(12), "folder/model-Q4_0-00012-of-00012.gguf");
+  for (const char* other :
+       {"", "model.gguf", "model-00000-of-00002.gguf", "model-00003-of-00002.gguf", "model-0001-of-00002.gguf",
+        "model-00001-of-002.gguf", "model_00001-of-00002.gguf", "model-00001-of-00002", "model-0000x-of-00002.gguf",
+        "-of-00002.gguf", "00001-of-00002.gguf", "model--0001-of-00002.gguf"}) {
+    EXPECT_FALSE(parse_split_name(other)) << other;
+  }
 }
 
 TEST(Json, LimitsDepthAndNamesThePlace) {

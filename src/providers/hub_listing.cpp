@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/message.h"
+#include "base/split_name.h"
 #include "providers/api_call.h"
 #include "providers/file_name.h"
 #include "providers/hub.h"
@@ -121,6 +122,17 @@ bool is_projector(const std::string& name) {
   return lower(name).find("mmproj") != std::string::npos;
 }
 
+// Of a GGUF model that is split over several files, the other ones come along.
+void add_file_and_its_parts(const std::vector<HubFile>& files, const HubFile& file, std::vector<HubFile>& chosen) {
+  chosen.push_back(file);
+  const auto own = parse_split_name(file.name);
+  if (!own || own->extension != ".gguf") return;
+  for (const HubFile& other : files) {
+    const auto split = parse_split_name(other.name);
+    if (split && split->number != own->number && split->of(own->number) == file.name) chosen.push_back(other);
+  }
+}
+
 // The part that looks at pictures belongs to a GGUF model.
 void add_projector(const std::vector<HubFile>& files, std::vector<HubFile>& chosen) {
   const auto projectors =
@@ -143,7 +155,8 @@ std::vector<HubFile> weights_among(const std::vector<HubFile>& files) {
   const auto gguf =
       filtered(files, [](const HubFile& file) { return ends_with(file.name, ".gguf") && !is_projector(file.name); });
   if (gguf.empty()) return {};
-  std::vector<HubFile> chosen{middle_sized(gguf, {"q4_k_m", "q4_0", "q4_k", "q5_k_m", "q8_0"})};
+  std::vector<HubFile> chosen;
+  add_file_and_its_parts(files, middle_sized(gguf, {"q4_k_m", "q4_0", "q4_k", "q5_k_m", "q8_0"}), chosen);
   add_projector(files, chosen);
   return chosen;
 }
@@ -157,9 +170,12 @@ const HubFile& wanted_file(const std::vector<HubFile>& files, const std::string&
   for (const HubFile& file : files) {
     if (file.name == name) return file;
     if (!ends_with(file.name, ".gguf") || is_projector(file.name)) continue;
+    const auto split = parse_split_name(file.name);
+    if (split && split->number > 1) continue;
     names += (names.empty() ? "" : ", ") + file.name;
-    const std::size_t at = lower(file.name).rfind(lower(name) + ".gguf");
-    if (at == std::string::npos || (at > 0 && std::isalnum(static_cast<unsigned char>(file.name[at - 1])))) continue;
+    const std::string whole = split ? split->before + split->extension : file.name;
+    const std::size_t at = lower(whole).rfind(lower(name) + ".gguf");
+    if (at == std::string::npos || (at > 0 && std::isalnum(static_cast<unsigned char>(whole[at - 1])))) continue;
     found = &file;
     ++count;
   }
@@ -233,7 +249,7 @@ std::vector<HubFile> choose_files(const HubListing& listing, const std::vector<s
     own_gguf = own_gguf || (gguf && !is_projector(file.name));
     own_projector = own_projector || (gguf && is_projector(file.name));
     own_weights = own_weights || gguf || ends_with(file.name, ".safetensors") || ends_with(file.name, ".bin");
-    if (!is_description(file.name)) chosen.push_back(file);
+    if (!is_description(file.name)) add_file_and_its_parts(listing.files, file, chosen);
   }
   if (own_gguf && !own_projector) add_projector(listing.files, chosen);
   if (own_weights) return chosen;

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "base/split_name.h"
 #include "catalog/content_hash.h"
 #include "models/chat_models.h"
 #include "models/checkpoint.h"
@@ -20,6 +21,7 @@
 #include "tasks/open_model.h"
 #include "tasks/pull_model.h"
 #include "weights/gguf.h"
+#include "weights/weight_file.h"
 
 namespace gaze {
 namespace {
@@ -76,6 +78,8 @@ std::vector<fs::path> gguf_files(const fs::path& folder, bool eyes) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
+    const auto split = parse_split_name(it->path().filename().native());
+    if (split && split->number > 1) continue;  // of the first part's model
     if (llama::is_gguf(it->path()) && is_eyes(it->path()) == eyes && it->is_regular_file(ignored)) {
       all.push_back(it->path());
     }
@@ -123,8 +127,11 @@ ModelEntry describe_gguf(std::string name, const fs::path& file) {
   ModelEntry entry{.name = std::move(name), .path = file, .eyes = eyes_beside(file), .kind = "gguf"};
   entry.licence = licence_of(file.parent_path());
   std::error_code ignored;
-  for (const fs::path& part : {entry.path, entry.eyes}) {
-    if (!part.empty()) entry.bytes += static_cast<std::int64_t>(fs::file_size(part, ignored));
+  for (const fs::path& file_of : {entry.path, entry.eyes}) {
+    for (const fs::path& part : file_of.empty() ? std::vector<fs::path>() : parts_of(file_of)) {
+      const std::uintmax_t bytes = fs::file_size(part, ignored);
+      if (!ignored) entry.bytes += static_cast<std::int64_t>(bytes);
+    }
   }
   try {
     entry.parameters = count_gguf_parameters(file);
@@ -347,7 +354,7 @@ ModelEntry ModelStore::remove(const std::string& name) const {
                 message("installed models are in {}", display(models_)));
   }
   if (is_file && gguf_files_in(folder).size() > 1) {
-    fs::remove(entry.path);  // the others need the eyes
+    for (const fs::path& part : parts_of(entry.path)) fs::remove(part);  // the others need the eyes
     return entry;
   }
   fs::remove_all(folder);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/message.h"
 #include "catalog/content_hash.h"
+#include "weights/weight_file.h"
 
 namespace gaze {
 namespace {
@@ -49,7 +50,8 @@ std::string weights_identity(const fs::path& checkpoint) {
       if (decides_vectors(entry.path())) files.insert(entry.path());
     }
   } else {
-    files.insert(checkpoint);
+    const std::vector<fs::path> parts = parts_of(checkpoint);
+    files.insert(parts.begin(), parts.end());
   }
   std::string all;
   for (const fs::path& file : files) all += describe(file);

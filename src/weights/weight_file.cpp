@@ -1,11 +1,13 @@
 #include "weights/weight_file.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/message.h"
+#include "base/split_name.h"
 
 namespace gaze {
 namespace {
@@ -16,9 +18,7 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
 }
 
-}  // namespace
-
-WeightFile map_weight_file(const std::filesystem::path& path) {
+WeightFile map_part(const std::filesystem::path& path) {
   auto mapped = std::make_shared<const MappedFile>(path);
   const auto bytes = mapped->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -26,7 +26,45 @@ WeightFile map_weight_file(const std::filesystem::path& path) {
     refuse(display(path), message("a Git LFS pointer, not the weights themselves"),
            message("fetch the weights: git lfs pull"));
   }
-  return {bytes, std::move(mapped), display(path), true};
+  WeightFile file{bytes, std::move(mapped), display(path), true};  // apart: as in gguf.cpp
+  return file;
+}
+
+std::optional<SplitName> split_of(const std::filesystem::path& path) {
+  auto split = parse_split_name(path.filename().native());
+  return split && split->extension == ".gguf" ? split : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> parts_of(const std::filesystem::path& file) {
+  const std::optional<SplitName> split = split_of(file);
+  if (!split || split->number != 1) return {file};
+  std::vector<std::filesystem::path> all;
+  for (int number = 1; number <= split->count; ++number) all.push_back(file.parent_path() / split->of(number));
+  return all;
+}
+
+WeightFile map_weight_file(const std::filesystem::path& path) {
+  const std::optional<SplitName> split = split_of(path);
+  if (split && split->number != 1) {
+    throw Error(ErrorCode::usage,
+                message("{}: part {} of a model in {} files", display(path), split->number, split->count),
+                message("give the first: {}", display(path.parent_path() / split->of(1))));
+  }
+  WeightFile file = map_part(path);
+  const std::vector<std::filesystem::path> parts = parts_of(path);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(parts[i], ignored)) {
+      throw Error(ErrorCode::not_found,
+                  message("{}: the model is in {} files, and {} is not there", display(path), parts.size(),
+                          parts[i].filename().string()),
+                  message("all of them lie in one folder; or merge them: llama-gguf-split --merge"));
+    }
+    file.rest.push_back(map_part(parts[i]));
+  }
+  return file;
 }
 
 void refuse(const std::string& origin, const std::string& fault, std::string hint) {

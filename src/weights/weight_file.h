@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gaze {
 
@@ -17,12 +18,17 @@ namespace gaze {
 struct WeightFile {
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;
-  std::string origin;   // the file as messages name it
-  bool mapped = false;  // `bytes` are a MappedFile's
+  std::string origin;            // the file as messages name it
+  bool mapped = false;           // `bytes` are a MappedFile's
+  std::vector<WeightFile> rest;  // the other parts of a GGUF model that was split, in their order
 };
 
-// Maps the file. Errors: not_found, bad_weights (a Git LFS pointer in place of the weights).
+// Maps the file, and beside the first part of a split GGUF model the others. Errors: not_found, usage (a part that is
+// not the first), bad_weights (a Git LFS pointer in place of the weights).
 WeightFile map_weight_file(const std::filesystem::path& path);
+
+// The file, or all parts of a GGUF model whose first one it is, which need not be there.
+std::vector<std::filesystem::path> parts_of(const std::filesystem::path& file);
 
 // Throws Error(bad_weights) "ORIGIN: FAULT". Without a hint: the file is damaged, get it again.
 [[noreturn]] void refuse(const std::string& origin, const std::string& fault, std::string hint = {});

@@ -2,11 +2,13 @@
 import json
 import math
 import pathlib
+import shutil
 import signal
 import time
 import unittest
 
 from gaze import GOLDEN, GazeTest
+from gguf_parts import split
 from scripted import spelt, write_model
 
 LLAVA, SMOLVLM = GOLDEN / "llava/plain", GOLDEN / "idefics3"
@@ -206,6 +208,55 @@ class Ask(GazeTest):
             return self.document("ask", WIDE, "What is this?", "--model", LLAVA, "--temperature", "1.5", "--seed", seed)["ids"]
         self.assertEqual(answer(7), answer(7))
         self.assertNotEqual(answer(7), answer(8))
+
+
+class ModelsInSeveralFiles(GazeTest):
+    def setUp(self):
+        super().setUp()
+        self.models = self.home / "models/someone/large"
+        self.models.mkdir(parents=True)
+        self.parts = split(GOLDEN / "llava/plain.gguf", self.models, 3)
+        shutil.copy(GOLDEN / "llava/plain-mmproj.gguf", self.models / "mmproj.gguf")
+
+    def test_answer_as_the_whole_does(self):
+        question = ("ask", WIDE, "What is this?", *GREEDY)
+        whole = self.document(*question, "--model", GOLDEN / "llava/plain.gguf", "--mmproj", self.models / "mmproj.gguf")
+        for model in ("someone/large", self.models):
+            self.assertEqual(self.document(*question, "--model", model)["ids"], whole["ids"])
+        alone = self.document(*question, "--model", self.parts[0], "--mmproj", self.models / "mmproj.gguf")
+        self.assertEqual(alone["ids"], whole["ids"])
+
+    def test_are_one_model(self):
+        listed = self.document("models")["models"][1:]
+        self.assertEqual([one["name"] for one in listed], ["someone/large"])
+        eyes = self.models / "mmproj.gguf"
+        self.assertEqual(listed[0]["bytes"], sum(one.stat().st_size for one in [*self.parts, eyes]))
+        self.document("models", "verify", "someone/large")
+        other = self.models / "other.gguf"
+        shutil.copy(GOLDEN / "llava/plain.gguf", other)
+        first = f"someone/large/{self.parts[0].name}"
+        self.assertEqual([one["name"] for one in self.document("models")["models"][1:]], [first, "someone/large/other.gguf"])
+        self.document("models", "remove", first)
+        self.assertEqual(sorted(self.models.iterdir()), [eyes, other])
+
+    def test_what_does_not_belong_together_is_refused(self):
+        def refused(code, *words, model=self.parts[0], status=1):
+            error = self.assert_error(code, "ask", "a", "--model", model, status=status)
+            for word in words:
+                self.assertIn(word, error["message"] + error["hint"])
+        refused("usage", "part 2", self.parts[0].name, model=self.parts[1], status=2)
+        whole = [one.read_bytes() for one in self.parts]
+        self.parts[1].write_bytes(whole[2])
+        refused("bad_weights", self.parts[1].name, "split.no is 2")
+        self.parts[1].write_bytes(whole[1][:len(whole[1]) // 2])
+        refused("bad_weights", self.parts[1].name)
+        self.parts[1].write_bytes((GOLDEN / "llava/plain.gguf").read_bytes())
+        refused("bad_weights", self.parts[1].name, "split.count 1")
+        self.parts[1].unlink()
+        refused("not_found", self.parts[1].name, "3 files", "llama-gguf-split --merge")
+        alone = self.folder / "renamed.gguf"
+        alone.write_bytes(whole[0])
+        refused("bad_weights", "split.count 3", model=alone)
 
 
 class Caption(GazeTest):

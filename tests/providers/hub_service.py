@@ -45,6 +45,13 @@ REPOS = {
         "m-Q8_0.gguf": data(8, 3000),
         "mmproj-f16.gguf": data(9, 500),
     },
+    "test/split": {
+        "m-Q2_K-00001-of-00002.gguf": data(12, 500),
+        "m-Q2_K-00002-of-00002.gguf": data(13, 500),
+        "m-Q4_K_M-00001-of-00002.gguf": data(14, 500),
+        "m-Q4_K_M-00002-of-00002.gguf": data(15, 500),
+        "mmproj-f16.gguf": data(9, 500),
+    },
     "test/private": {"config.json": b"{}", "model.safetensors": data(10, 1000)},
     "test/gated": {"config.json": b"{}", "model.safetensors": data(11, 1000)},
     "test/no-weights": {"config.json": b"{}"},

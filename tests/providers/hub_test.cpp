@@ -101,6 +101,18 @@ TEST_F(HubTest, TakesWantedFilesAndOneQuantisation) {
   EXPECT_THAT(none.hint(), testing::HasSubstr("m-Q8_0.gguf"));
 }
 
+TEST_F(HubTest, TakesAllPartsOfASplitModel) {
+  pull_model("test/split");
+  EXPECT_THAT(files(), UnorderedElementsAre("m-Q4_K_M-00001-of-00002.gguf", "m-Q4_K_M-00002-of-00002.gguf",
+                                            "mmproj-f16.gguf", "gaze-manifest.json", "SHA256SUMS"));
+  for (const char* wanted : {"q2_k", "m-Q2_K-00001-of-00002.gguf", "m-Q2_K-00002-of-00002.gguf"}) {
+    std::filesystem::remove_all(folder_);
+    pull_model("test/split", {wanted});
+    EXPECT_THAT(files(), UnorderedElementsAre("m-Q2_K-00001-of-00002.gguf", "m-Q2_K-00002-of-00002.gguf",
+                                              "mmproj-f16.gguf", "gaze-manifest.json", "SHA256SUMS"));
+  }
+}
+
 TEST_F(HubTest, SpeaksToModelScope) {
   pull_model("modelscope:test/tiny-clip", {"extra/notes 图.txt"});
   EXPECT_THAT(files(), testing::Contains("model.safetensors"));
