@@ -29,8 +29,10 @@ function(gaze_room name)
   endif()
 endfunction()
 
-# Makes ctest know every case of a GoogleTest program and tells it where test data lies.
+# Makes ctest know every case of a GoogleTest program and tells it where test data lies. Tests are compiled for speed of
+# building: -O3 takes twice as long.
 function(gaze_register_test target)
+  target_compile_options(${target} PRIVATE -O1)
   target_compile_definitions(${target} PRIVATE GAZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GAZE_BINARY_DIR="${CMAKE_BINARY_DIR}"
                              GAZE_SHARED_DIR="${GAZE_SHARED}")
   # Tests run side by side: threads that wait must not keep the cores from the others.

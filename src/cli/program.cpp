@@ -13,6 +13,7 @@
 #include "cli/arguments.h"
 #include "cli/help.h"
 #include "cli/invocation.h"
+#include "tasks/remote_access.h"
 
 namespace gaze::cli {
 namespace {
@@ -122,6 +123,7 @@ int run(std::span<const std::string> line, const CancelToken& cancel, bool& json
 
 int run_program(std::span<const std::string> line, const CancelToken& cancel) {
   const char* wanted = std::getenv("GAZE_JSON");
+  const RemoteModelAhead ahead(line);
   bool json = asks_for_json(line) || (wanted && std::string_view(wanted) == "1");
   try {
     return run(line, cancel, json);

@@ -1,5 +1,6 @@
 #include "providers/api_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/file.h"
@@ -71,33 +72,39 @@ Error make_error(const std::string& service, int status, const ServiceFault& fau
   return {ErrorCode::usage, message("{} refused the request ({}): {}", service, status, quoted)};
 }
 
-// Whether a string stands in JSON as it is. A picture in base64 does, and is checked some hundred times faster than
-// nlohmann's dump, which walks it as UTF-8, would write it.
+constexpr std::size_t kLongText = 64 * KiB;
+
+// Whether a string stands in JSON as it is: a picture in base64 does. Loops that compilers make vectors of; nlohmann's
+// dump walks text as UTF-8, byte by byte.
 bool is_plain(const std::string& text) {
-  bool special = false;
-  for (const char c : text) special |= c < 0x20 || c == 0x7F || c == '"' || c == '\\';  // also all beyond ASCII
-  return !special;
+  unsigned char least = 0xFF, most = 0;
+  for (const char c : text) {
+    least = std::min(least, static_cast<unsigned char>(c));
+    most = std::max(most, static_cast<unsigned char>(c));
+  }
+  return least >= 0x20 && most < 0x7F && text.find('"') == std::string::npos && text.find('\\') == std::string::npos;
 }
 
-void write_json(const OrderedJson& value, std::string& out) {
+// Writes `value` behind the last of `pieces`, a text. Long plain strings are moved out of it to be pieces themselves.
+void write_json(OrderedJson& value, std::vector<BodyPiece>& pieces) {
+  const auto write = [&](const std::string& text) { std::get<std::string>(pieces.back()) += text; };
   if (value.is_object() || value.is_array()) {
-    char separator = value.is_object() ? '{' : '[';
-    if (value.empty()) out += separator;
-    for (const auto& item : value.items()) {
-      out += separator;
-      separator = ',';
-      if (value.is_object()) out += dump_json(item.key()) + ':';
-      write_json(item.value(), out);
+    std::string separator = value.is_object() ? "{" : "[";
+    if (value.empty()) write(separator);
+    for (auto& item : value.items()) {
+      write(separator);
+      separator = ",";
+      if (value.is_object()) write(dump_json(item.key()) + ':');
+      write_json(item.value(), pieces);
     }
-    out += value.is_object() ? '}' : ']';
-  } else if (value.is_string() && is_plain(value.get_ref<const std::string&>())) {
-    const auto& text = value.get_ref<const std::string&>();
-    out.reserve(out.size() + text.size() + 256);
-    out += '"';
-    out += text;
-    out += '"';
+    write(value.is_object() ? "}" : "]");
+  } else if (value.is_string() && value.get_ref<std::string&>().size() >= kLongText &&
+             is_plain(value.get_ref<std::string&>())) {
+    write("\"");
+    pieces.emplace_back(std::move(value.get_ref<std::string&>()));
+    pieces.emplace_back("\"");
   } else {
-    out += dump_json(value);
+    write(dump_json(value));
   }
 }
 
@@ -149,15 +156,21 @@ void ApiCaller::stream(const HttpRequest& request, const CancelToken& cancel,
   if (!plain.empty()) on_event({"", plain});
 }
 
-HttpRequest json_request(std::string url, std::vector<HttpHeader> headers, const OrderedJson& body) {
+OrderedJson roomy_object() {
+  constexpr std::size_t kFields = 16;
+  OrderedJson object = OrderedJson::object();
+  object.get_ref<OrderedJson::object_t&>().reserve(kFields);
+  return object;
+}
+
+HttpRequest json_request(std::string url, std::vector<HttpHeader> headers, OrderedJson body) {
   HttpRequest request;
   request.method = "POST";
   request.url = std::move(url);
   request.headers = std::move(headers);
   request.headers.push_back({"Content-Type", "application/json"});
-  std::string text;
-  write_json(body, text);
-  request.body.emplace_back(std::move(text));
+  request.body.emplace_back(std::string());
+  write_json(body, request.body);
   return request;
 }
 

@@ -41,8 +41,11 @@ class ApiCaller {
   RetryPolicy policy_;
 };
 
-// A POST of `body` as JSON.
-HttpRequest json_request(std::string url, std::vector<HttpHeader> headers, const OrderedJson& body);
+// An empty object that takes some fields without growing: to grow is to copy all that is in it, pictures too.
+OrderedJson roomy_object();
+
+// A POST of `body` as JSON. Move a body with pictures in it: they then become the request's without a copy.
+HttpRequest json_request(std::string url, std::vector<HttpHeader> headers, OrderedJson body);
 
 // A string, number or object field, or nothing, whatever the service sent in its place.
 std::string text_at(const Json& object, const char* key);

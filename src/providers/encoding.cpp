@@ -1,6 +1,7 @@
 #include "providers/encoding.h"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -11,13 +12,15 @@
 
 namespace gaze {
 
-std::string base64_encode(std::span<const std::byte> bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // and the zero that OpenSSL appends
+std::string base64_encode(std::span<const std::byte> bytes, std::string prefix) {
   GAZE_CHECK(bytes.size() < (std::size_t{1} << 30));
+  std::string text = std::move(prefix);
+  const std::size_t before = text.size();
+  text.resize(before + (bytes.size() + 2) / 3 * 4 + 1);  // and the zero that OpenSSL appends
   const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data() + before),
                       reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
+  text.resize(before + static_cast<std::size_t>(length));
   return text;
 }
 

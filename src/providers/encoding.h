@@ -11,7 +11,8 @@
 
 namespace gaze {
 
-std::string base64_encode(std::span<const std::byte> bytes);
+// `bytes` in base64, behind `prefix`.
+std::string base64_encode(std::span<const std::byte> bytes, std::string prefix = {});
 
 // Standard or URL-safe alphabet, with or without padding. Errors: invalid_json (`origin` sent something else).
 Bytes base64_decode(std::string_view text, const std::string& origin);

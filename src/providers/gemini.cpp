@@ -87,10 +87,10 @@ void GeminiModel::require_key() const {
 }
 
 HttpRequest GeminiModel::chat_request(const ChatRequest& request, bool stream) const {
-  const OrderedJson body = gemini_body(request, [](const FilePart& file) {
+  OrderedJson body = gemini_body(request, [](const FilePart& file) {
     return goes_inline(file) ? inline_file(file) : file_data("uploaded first: " + display(file.path), file.mime_type);
   });
-  return json_request(address(stream ? "streamGenerateContent?alt=sse" : "generateContent"), headers(), body);
+  return json_request(address(stream ? "streamGenerateContent?alt=sse" : "generateContent"), headers(), std::move(body));
 }
 
 ChatAnswer GeminiModel::chat(const ChatRequest& request, const CancelToken& cancel, const TextSink& on_text) const {
@@ -103,13 +103,13 @@ ChatAnswer GeminiModel::chat(const ChatRequest& request, const CancelToken& canc
       for (const UploadedFile& file : done) files.remove(file);
     }
   } uploads{files(), {}};
-  const OrderedJson body = gemini_body(request, [&](const FilePart& file) {
+  OrderedJson body = gemini_body(request, [&](const FilePart& file) {
     if (goes_inline(file)) return inline_file(file);
     uploads.done.push_back(uploads.files.upload(file.path, file.mime_type, cancel));
     return file_data(uploads.done.back().uri, file.mime_type);
   });
   const std::string method = on_text ? "streamGenerateContent?alt=sse" : "generateContent";
-  const HttpRequest http_request = json_request(address(method), headers(), body);
+  const HttpRequest http_request = json_request(address(method), headers(), std::move(body));
 
   GeminiStream stream(api_.service(), on_text);
   try {
@@ -158,7 +158,7 @@ HttpRequest GeminiModel::image_request(const ImageRequest& request) const {
   body["contents"] = OrderedJson::array();
   body["contents"].push_back(std::move(content));
   body["generationConfig"] = std::move(config);
-  return json_request(address("generateContent"), headers(), body);
+  return json_request(address("generateContent"), headers(), std::move(body));
 }
 
 std::vector<GeneratedImage> GeminiModel::generate_images(const ImageRequest& request, const CancelToken& cancel) const {

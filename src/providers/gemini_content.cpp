@@ -66,7 +66,7 @@ OrderedJson gemini_body(const ChatRequest& request, const FilePartJson& file_jso
                 message("this service knows no {}", request.repetition_penalty ? "repetition_penalty" : "detail"),
                 message("leave the option out; temperature and top_p work"));
   }
-  OrderedJson body;
+  OrderedJson body = roomy_object();
   body["contents"] = OrderedJson::array();
   for (const ChatMessage& message : request.messages) body["contents"].push_back(message_json(message, file_json));
   if (!request.system.empty()) body["systemInstruction"] = text_content(request.system);

@@ -282,12 +282,12 @@ struct HttpClient::Impl {
 
   // `secrets`: what must not be seen of the address.
   HttpResponse transfer(Connection& connection, const HttpRequest& request, std::span<const Secret> secrets,
-                        const CancelToken& cancel, const BodySink& sink);
+                        const CancelToken& cancel, const BodySink& sink, std::span<const HttpHeader> more);
 };
 
 HttpResponse HttpClient::Impl::transfer(Connection& connection, const HttpRequest& request,
                                         std::span<const Secret> secrets, const CancelToken& cancel,
-                                        const BodySink& sink) {
+                                        const BodySink& sink, std::span<const HttpHeader> more) {
   const Url url(request.url);
   log_detail(request.method + " " + redact(url.for_people(), secrets));
   Transfer transfer{request, sink, BodyReader(request.body), {}};
@@ -323,18 +323,20 @@ HttpResponse HttpClient::Impl::transfer(Connection& connection, const HttpReques
   if (request.method == "HEAD") set(easy, CURLOPT_NOBODY, 1L);
   set(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 
-  curl_slist* list = curl_slist_append(nullptr, "Expect:");  // no waiting for a 100 that many servers never send
-  for (const HttpHeader& header : request.headers) {
-    const bool unsafe = (header.name + header.value).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos;
-    if (unsafe) {
-      curl_slist_free_all(list);
-      throw Error(ErrorCode::usage, message("the value for the header {} has a line break in it", header.name),
-                  message("look at the key: it must be one line"));
+  // First: no waiting for a 100 that many servers never send.
+  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(curl_slist_append(nullptr, "Expect:"),
+                                                                            curl_slist_free_all);
+  for (const std::span<const HttpHeader> own : {std::span(request.headers), more}) {
+    for (const HttpHeader& header : own) {
+      const std::string line = header.name + ": " + header.value;
+      if (line.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+        throw Error(ErrorCode::usage, message("the value for the header {} has a line break in it", header.name),
+                    message("look at the key: it must be one line"));
+      }
+      curl_slist_append(headers.get(), line.c_str());
     }
-    list = curl_slist_append(list, (header.name + ": " + header.value).c_str());
   }
-  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list, curl_slist_free_all);
-  set(easy, CURLOPT_HTTPHEADER, list);
+  set(easy, CURLOPT_HTTPHEADER, headers.get());
 
   // Whatever happens, the easy handle leaves the multi before the transfer's state is gone.
   curl_multi_add_handle(connection.multi, easy);
@@ -373,7 +375,8 @@ HttpClient::~HttpClient() {
   curl_ready().wait();
 }
 
-HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink) {
+HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink,
+                              std::span<const HttpHeader> more) {
   cancel.check();
   GAZE_CHECK(curl_ready().get() == CURLE_OK);
   auto connection = impl_->take();
@@ -381,7 +384,7 @@ HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& can
   const HttpRequest* asked = &request;
   HttpRequest redirected;
   for (int redirect = 0; redirect <= kMostRedirects; ++redirect) {
-    HttpResponse response = impl_->transfer(*connection, *asked, secrets, cancel, sink);  // a failed one is not reused
+    HttpResponse response = impl_->transfer(*connection, *asked, secrets, cancel, sink, more);  // a failed one is not reused
     const std::string location = response.header("location");
     const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
                        response.status == 307 || response.status == 308;
@@ -427,8 +430,10 @@ OrderedJson describe(const HttpRequest& request) {
     if (same_name(header.name, "content-type")) is_json = header.value.starts_with("application/json");
   }
   OrderedJson body = nullptr;
-  if (is_json && request.body.size() == 1) {
-    body = OrderedJson::parse(std::get<std::string>(request.body[0]));
+  if (is_json && !request.body.empty()) {
+    std::string text;
+    for (const BodyPiece& piece : request.body) text += std::get<std::string>(piece);
+    body = OrderedJson::parse(text);
   } else if (!request.body.empty()) {
     body = OrderedJson::array();
     for (const BodyPiece& piece : request.body) {

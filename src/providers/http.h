@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -93,7 +94,9 @@ class HttpClient {
   // Sends once (no retries; providers/retry.h) and follows redirects. An answer of any status is returned.
   // Errors: TransportError (network), network (redirects that lead nowhere good), limit_exceeded (answer too large),
   // cancelled, not_found (a FilePiece's file), usage (a bad address).
-  HttpResponse send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink = {});
+  // `more`: headers without secrets, sent with the request's own.
+  HttpResponse send(const HttpRequest& request, const CancelToken& cancel, const BodySink& sink = {},
+                    std::span<const HttpHeader> more = {});
 
  private:
   struct Connection;

@@ -31,7 +31,7 @@ OrderedJson file_part(const FilePart& file) {
 OrderedJson content_part(const Part& part, const std::string& detail) {
   if (const auto* text = std::get_if<TextPart>(&part)) return {{"type", "text"}, {"text", text->text}};
   if (const auto* file = std::get_if<FilePart>(&part)) return file_part(*file);
-  OrderedJson image;
+  OrderedJson image = roomy_object();
   if (const auto* link = std::get_if<PictureUrlPart>(&part)) {
     image["url"] = link->url;
   } else {
@@ -105,7 +105,7 @@ Usage usage_of(const Json& answer) {
 }  // namespace
 
 std::string data_url(const std::string& mime_type, std::span<const std::byte> bytes) {
-  return "data:" + mime_type + ";base64," + base64_encode(bytes);
+  return base64_encode(bytes, "data:" + mime_type + ";base64,");
 }
 
 std::string finish_reason_of(const std::string& theirs) {
@@ -119,7 +119,8 @@ OrderedJson openai_chat_body(const ChatRequest& request, const std::string& mode
   OrderedJson messages = OrderedJson::array();
   if (!request.system.empty()) messages.push_back({{"role", "system"}, {"content", request.system}});
   for (const ChatMessage& message : request.messages) messages.push_back(message_json(message, request.detail));
-  OrderedJson body{{"model", model}};
+  OrderedJson body = roomy_object();
+  body["model"] = model;
   body["messages"] = std::move(messages);
   add_options(body, request, model, official);
   if (stream) {

@@ -78,7 +78,8 @@ OrderedJson openai_responses_body(const ChatRequest& request, const std::string&
     throw Error(ErrorCode::usage, message("this service knows no {}", unknown),
                 message("leave the option out; temperature and top_p work"));
   }
-  OrderedJson body{{"model", model}};
+  OrderedJson body = roomy_object();
+  body["model"] = model;
   body["input"] = OrderedJson::array();
   for (const ChatMessage& message : request.messages) add_message(body["input"], message, request.detail);
   if (!request.system.empty()) body["instructions"] = request.system;

@@ -77,9 +77,10 @@ std::string random_uuid() {
                      part[2] >> 16, part[2] & 0xFFFF, part[3]);
 }
 
-HttpResponse send_with_retries(HttpClient& client, HttpRequest request, const RetryPolicy& policy,
+HttpResponse send_with_retries(HttpClient& client, const HttpRequest& request, const RetryPolicy& policy,
                                const CancelToken& cancel, const BodySink& sink) {
-  if (request.method == "POST") request.headers.push_back({"Idempotency-Key", random_uuid()});
+  std::vector<HttpHeader> more;
+  if (request.method == "POST") more.push_back({"Idempotency-Key", random_uuid()});
   const std::string host = Url(request.url).host();
   bool delivered = false;
   const BodySink watched = [&](const HttpResponse& head, std::string_view bytes) {
@@ -90,7 +91,7 @@ HttpResponse send_with_retries(HttpClient& client, HttpRequest request, const Re
     const bool last = attempt >= policy.retries;
     milliseconds wait = own_wait(policy, attempt);
     try {
-      HttpResponse response = client.send(request, cancel, sink ? watched : BodySink());
+      HttpResponse response = client.send(request, cancel, sink ? watched : BodySink(), more);
       if (response.ok() || last || !may_retry(response)) return response;
       if (const auto asked = asked_wait(response)) {
         if (*asked > policy.longest_asked) return response;

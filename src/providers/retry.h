@@ -20,7 +20,7 @@ struct RetryPolicy {
 // the service says so (x-should-retry: false), not where its Retry-After is beyond the policy. POST carries one
 // Idempotency-Key through all tries, so that a service that knows it charges once.
 // Returns the last answer, of any status. Errors as HttpClient::send.
-HttpResponse send_with_retries(HttpClient& client, HttpRequest request, const RetryPolicy& policy,
+HttpResponse send_with_retries(HttpClient& client, const HttpRequest& request, const RetryPolicy& policy,
                                const CancelToken& cancel, const BodySink& sink = {});
 
 // How long an answer asks to wait: retry-after-ms, or Retry-After in seconds or as an HTTP date (RFC 9110, 10.2.3).

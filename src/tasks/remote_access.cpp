@@ -1,5 +1,7 @@
 #include "tasks/remote_access.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/file.h"
@@ -29,6 +31,10 @@ RemoteAccess::RemoteAccess(const std::string& model, bool keep_answers, std::siz
   care_.on_departure = [this, calls](const Departure& leaving) {
     std::call_once(said_, [&] { log_note(departure_text(leaving, calls)); });
   };
+}
+
+RemoteModelAhead::RemoteModelAhead(std::span<const std::string> line) {
+  if (std::ranges::any_of(line, is_remote_model)) client_.emplace();
 }
 
 std::string departure_text(const Departure& leaving, std::size_t calls) {

@@ -3,8 +3,11 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 
+#include "providers/http.h"
 #include "tasks/remote_chat.h"
 
 namespace gaze {
@@ -29,6 +32,16 @@ class RemoteAccess {
   SpendingAccount account_;
   std::once_flag said_, said_kept_;
   RemoteCare care_;
+};
+
+// While it lives, libcurl is being loaded, which takes some milliseconds, if a word of a command line names a remote
+// model: the line is read meanwhile.
+class RemoteModelAhead {
+ public:
+  explicit RemoteModelAhead(std::span<const std::string> line);
+
+ private:
+  std::optional<HttpClient> client_;
 };
 
 // "to api.openai.com: 1 picture without its metadata (182.3 KiB), 35 bytes of text; costs at most 0.0061 USD"
