@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <string_view>
 
@@ -147,14 +148,15 @@ std::optional<StrippedPicture> strip_jpeg(std::span<const std::byte> file, const
     // Entropy-coded data: up to a marker that is neither a stuffed zero nor a restart.
     const std::size_t begin = reader.position();
     std::size_t end = begin;
-    while (true) {
+    for (;; ++end) {
+      const void* found = end < file.size() ? std::memchr(&file[end], 0xFF, file.size() - end) : nullptr;
+      end = found ? static_cast<std::size_t>(static_cast<const std::byte*>(found) - file.data()) : file.size();
       if (end + 1 >= file.size()) {
         reader.take(reader.left());
         reader.fail();
       }
       const std::uint8_t next = at(file, end + 1);
-      if (at(file, end) == 0xFF && next != 0x00 && next != 0xFF && !(next >= kRst0 && next <= kRst7)) break;
-      ++end;
+      if (next != 0x00 && next != 0xFF && !(next >= kRst0 && next <= kRst7)) break;
     }
     append(out, reader.take(end - begin));
   }

@@ -1,6 +1,8 @@
 #include "providers/encoding.h"
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,16 +13,33 @@
 #include "base/message.h"
 
 namespace gaze {
+namespace {
+
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+}  // namespace
 
 std::string base64_encode(std::span<const std::byte> bytes, std::string prefix) {
-  GAZE_CHECK(bytes.size() < (std::size_t{1} << 30));
+  static const auto pairs = [] {  // twelve bits as two characters
+    std::array<std::array<char, 2>, 1 << 12> table;
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = {kAlphabet[i >> 6], kAlphabet[i & 63]};
+    return table;
+  }();
   std::string text = std::move(prefix);
-  const std::size_t before = text.size();
-  text.resize(before + (bytes.size() + 2) / 3 * 4 + 1);  // and the zero that OpenSSL appends
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data() + before),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(before + static_cast<std::size_t>(length));
+  std::size_t at = text.size();
+  text.resize(at + (bytes.size() + 2) / 3 * 4, '=');
+  const auto put = [&](std::uint32_t three, std::size_t characters) {
+    std::array<char, 4> four;
+    std::memcpy(four.data(), pairs[three >> 12].data(), 2);
+    std::memcpy(four.data() + 2, pairs[three & 0xFFF].data(), 2);
+    std::memcpy(&text[at], four.data(), characters);
+    at += 4;
+  };
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(bytes[i]); };
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) put(byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2), 4);
+  if (bytes.size() - i == 2) put(byte(i) << 16 | byte(i + 1) << 8, 3);
+  if (bytes.size() - i == 1) put(byte(i) << 16, 2);
   return text;
 }
 
@@ -28,11 +47,10 @@ Bytes base64_decode(std::string_view text, const std::string& origin) {
   static const auto values = [] {
     std::array<short, 256> table;
     table.fill(-1);
-    const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    for (std::size_t i = 0; i < alphabet.size(); ++i)
-      table[static_cast<unsigned char>(alphabet[i])] = static_cast<short>(i);
-    table['+'] = table['-'] = 62;
-    table['/'] = table['_'] = 63;
+    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+      table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<short>(i);
+    table['-'] = 62;
+    table['_'] = 63;
     return table;
   }();
   Bytes bytes;

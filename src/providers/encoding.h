@@ -1,4 +1,4 @@
-// Base64 (RFC 4648) and SHA-2/SHA-1 digests, through OpenSSL.
+// Base64 (RFC 4648), and SHA-2/SHA-1 digests through OpenSSL.
 #pragma once
 
 #include <cstddef>

@@ -90,7 +90,8 @@ HttpRequest GeminiModel::chat_request(const ChatRequest& request, bool stream) c
   OrderedJson body = gemini_body(request, [](const FilePart& file) {
     return goes_inline(file) ? inline_file(file) : file_data("uploaded first: " + display(file.path), file.mime_type);
   });
-  return json_request(address(stream ? "streamGenerateContent?alt=sse" : "generateContent"), headers(), std::move(body));
+  return json_request(address(stream ? "streamGenerateContent?alt=sse" : "generateContent"), headers(),
+                      std::move(body));
 }
 
 ChatAnswer GeminiModel::chat(const ChatRequest& request, const CancelToken& cancel, const TextSink& on_text) const {

@@ -384,7 +384,8 @@ HttpResponse HttpClient::send(const HttpRequest& request, const CancelToken& can
   const HttpRequest* asked = &request;
   HttpRequest redirected;
   for (int redirect = 0; redirect <= kMostRedirects; ++redirect) {
-    HttpResponse response = impl_->transfer(*connection, *asked, secrets, cancel, sink, more);  // a failed one is not reused
+    HttpResponse response =
+        impl_->transfer(*connection, *asked, secrets, cancel, sink, more);  // a failed one is not reused
     const std::string location = response.header("location");
     const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
                        response.status == 307 || response.status == 308;

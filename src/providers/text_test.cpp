@@ -87,6 +87,43 @@ TEST(Url, TellsOriginsApart) {
   EXPECT_EQ(percent_encode("图/a b", "/"), "%E5%9B%BE/a%20b");
 }
 
+// Plain addresses are read without libcurl; a fragment, which is dropped, makes it read the same address.
+TEST(Url, PlainAddressesReadAsLibcurlReadsThem) {
+  for (const std::string text : {"http://a.com",
+                                 "https://api.openai.com/v1",
+                                 "http://127.0.0.1:43117/v1",
+                                 "http://localhost:8000/v1/",
+                                 "http://h",
+                                 "https://a-b.c-d.example:8443/x/y.z/~u_v",
+                                 "https://a.com:80/",
+                                 "http://a.com:443",
+                                 "https://a.com:443/v1",
+                                 "http://a.com:080/",
+                                 "http://a.com:65535/x",
+                                 "https://a.com//x",
+                                 "https://a.com/.../x",
+                                 "https://a.com/a/../b",
+                                 "https://a.com/./b",
+                                 "https://A.com/V1",
+                                 "http://127.1/",
+                                 "http://0x7f.0.0.1/",
+                                 "http://1.2.3.4/",
+                                 "http://a..b/",
+                                 "http://a./",
+                                 "http://a.com?x=1",
+                                 "http://a.com/%7Ex"}) {
+    const Url url(text), by_libcurl(text + "#");
+    EXPECT_EQ(url.text(), by_libcurl.text()) << text;
+    EXPECT_EQ(url.scheme(), by_libcurl.scheme()) << text;
+    EXPECT_EQ(url.host(), by_libcurl.host()) << text;
+    EXPECT_EQ(url.origin(), by_libcurl.origin()) << text;
+  }
+  for (const std::string bad :
+       {"http://a.com:65536/", "http://a.com:0x/", "http://:80/", "http://-:/x y", "http://./ "}) {
+    EXPECT_EQ(code_of([&] { Url url(bad); }), ErrorCode::usage) << bad;
+  }
+}
+
 TEST(ModelSpec, ReadsTheThreeForms) {
   for (const char* name : {"OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_KEY", "GOOGLE_GEMINI_BASE_URL"}) {
     ::unsetenv(name);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -33,9 +35,51 @@ Handle parse(const std::string& text) {
   return url;
 }
 
+// An address that is its own normal form, as most are: https://name[:port][/path] of plain characters. To read it needs
+// no libcurl, which takes milliseconds to load while there is other work.
+struct PlainAddress {
+  std::string_view host, port, path;
+};
+
+std::optional<PlainAddress> read_plain(std::string_view text) {
+  constexpr std::string_view kOfHosts = "abcdefghijklmnopqrstuvwxyz0123456789-.", kDigits = "0123456789",
+                             kOfPaths = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+  const auto take = [&](std::string_view allowed) {
+    const std::string_view taken = text.substr(0, std::min(text.find_first_not_of(allowed), text.size()));
+    text.remove_prefix(taken.size());
+    return taken;
+  };
+  if (!text.starts_with("http://") && !text.starts_with("https://")) return {};
+  const bool secure = text.starts_with("https");
+  text.remove_prefix(secure ? 8 : 7);
+  PlainAddress address{.host = take(kOfHosts), .port = {}, .path = {}};
+  const std::string_view last_label = address.host.substr(address.host.rfind('.') + 1);
+  const bool name = !last_label.empty() && last_label[0] >= 'a';  // not an IPv4 address in one of its spellings
+  if (!name && address.host != "127.0.0.1") return {};
+  if (text.starts_with(':')) {
+    text.remove_prefix(1);
+    address.port = take(kDigits);
+    const bool small = address.port.size() < 5 || (address.port.size() == 5 && address.port <= "65535");
+    if (address.port.empty() || address.port[0] == '0' || !small) return {};
+  }
+  if (address.port == (secure ? "443" : "80")) return {};
+  address.path = take(kOfPaths);
+  const bool whole = text.empty() && (address.path.empty() || address.path[0] == '/');
+  if (!whole || address.path.find("/.") != std::string_view::npos) return {};
+  return address;
+}
+
 }  // namespace
 
 Url::Url(const std::string& text) {
+  if (const auto plain = read_plain(text)) {
+    const bool secure = text.starts_with("https");
+    scheme_ = secure ? "https" : "http";
+    host_ = plain->host;
+    text_ = plain->path.empty() ? text + '/' : text;
+    origin_ = fmt::format("{}://{}:{}", scheme_, host_, plain->port.empty() ? (secure ? "443" : "80") : plain->port);
+    return;
+  }
   const Handle url = parse(text);
   curl_url_set(url.get(), CURLUPART_FRAGMENT, nullptr, 0);
   scheme_ = part(url.get(), CURLUPART_SCHEME);

@@ -6,7 +6,7 @@
 
 namespace gaze {
 
-// An http or https address, checked and normalised by libcurl's parser (RFC 3986).
+// An http or https address, checked and normalised as libcurl's parser does (RFC 3986).
 // Errors: usage (malformed, another scheme, a user name or password inside).
 class Url {
  public:
