@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/message.h"
+#include "media/canvas.h"
 
 namespace gaze {
 namespace {
@@ -64,6 +65,17 @@ Bytes encode_jpeg(const Image& image, int quality) {
   const std::unique_ptr<unsigned char, decltype(&std::free)> owned(buffer, std::free);
   const auto* bytes = reinterpret_cast<const std::byte*>(buffer);
   return {bytes, bytes + size};
+}
+
+Bytes encode_png(const Image& image) {
+  GAZE_CHECK(image.width > 0 && image.height > 0);
+  if (image.width > Canvas::kLargestSide || image.height > Canvas::kLargestSide) {
+    throw Error(ErrorCode::image_too_large, message("{}×{} is too large: a side has at most {} pixels", image.width,
+                                                    image.height, Canvas::kLargestSide));
+  }
+  Canvas canvas(image.width, image.height);
+  canvas.picture(image, 0, 0);
+  return canvas.png();
 }
 
 }  // namespace gaze

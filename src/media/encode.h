@@ -10,4 +10,7 @@ namespace gaze {
 // thin coloured text stays readable. Errors: image_too_large (a side over 65,500, JPEG's own limit).
 Bytes encode_jpeg(const Image& image, int quality);
 
+// A PNG without any metadata. Errors: image_too_large (a side over Canvas::kLargestSide).
+Bytes encode_png(const Image& image);
+
 }  // namespace gaze

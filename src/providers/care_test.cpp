@@ -148,7 +148,16 @@ TEST_F(CareTest, TurnsUprightAndScalesToWhatTheServiceUses) {
   EXPECT_EQ(picture.width, 40);
   EXPECT_EQ(picture.height, 60);
   rules = {.mime_types = {"image/png"}};
-  EXPECT_EQ(prepare_picture(turned, "test", rules).mime_type, "image/jpeg");  // what we can write
+  EXPECT_EQ(prepare_picture(turned, "test", rules).mime_type, "image/png");
+  rules.square = true;
+  rules.longest_side = 150;
+  picture = prepare_picture(turned, "test", rules);  // the middle 200 of 300 rows, scaled
+  EXPECT_EQ(picture.mime_type, "image/png");
+  EXPECT_EQ(decode_image(picture.file, "test").width, 150);
+  EXPECT_EQ(decode_image(picture.file, "test").height, 150);
+  EXPECT_EQ(picture.height, 150);
+  EXPECT_THAT(text_of(picture.file), testing::Not(HasSubstr("GPS")));
+  EXPECT_EQ(prepare_picture(picture.file, "test", rules).file, picture.file);  // it is one already
   rules.bytes = 100;
   EXPECT_EQ(code_of([&] { prepare_picture(turned, "test", rules); }), ErrorCode::limit_exceeded);
   EXPECT_EQ(code_of([&] { prepare_picture({}, "test", rules); }), ErrorCode::bad_image);

@@ -136,6 +136,10 @@ ChatAnswer GeminiModel::chat(const ChatRequest& request, const CancelToken& canc
 
 // Two interfaces for pictures: Imagen's own, and models that answer with pictures as well as words.
 HttpRequest GeminiModel::image_request(const ImageRequest& request) const {
+  if (request.prompt.empty()) {
+    throw Error(ErrorCode::usage, message("{} makes no variations of pictures: it needs a prompt", spec_.text),
+                message("say what is to be changed, or take openai:dall-e-2"));
+  }
   if (spec_.name.starts_with("imagen")) {
     OrderedJson parameters{{"sampleCount", request.count}};
     if (!request.size.empty()) parameters["aspectRatio"] = aspect_ratio(request.size);
@@ -189,9 +193,7 @@ std::vector<GeneratedImage> GeminiModel::generate_images(const ImageRequest& req
   return images;
 }
 
-std::vector<std::vector<float>> GeminiModel::embed(const std::vector<std::string>& texts, int dimensions,
-                                                   const CancelToken& cancel) const {
-  require_key();
+HttpRequest GeminiModel::embed_request(const std::vector<std::string>& texts, int dimensions) const {
   OrderedJson requests = OrderedJson::array();
   for (const std::string& text : texts) {
     OrderedJson content;
@@ -203,31 +205,24 @@ std::vector<std::vector<float>> GeminiModel::embed(const std::vector<std::string
   }
   OrderedJson body;
   body["requests"] = std::move(requests);
-  const Json answer = api_.call_json(json_request(address("batchEmbedContents"), headers(), body), cancel);
-  std::vector<std::vector<float>> vectors;
-  try {
-    for (const Json& embedding : answer.at("embeddings")) {
-      vectors.push_back(embedding.at("values").get<std::vector<float>>());
-    }
-  } catch (const Json::exception&) {
-    vectors.clear();
-  }
-  if (vectors.size() != texts.size()) {
-    throw Error(ErrorCode::invalid_json, message("{}: the answer does not have one vector a text", api_.service()));
-  }
-  return vectors;
+  return json_request(address("batchEmbedContents"), headers(), std::move(body));
 }
 
-std::string GeminiModel::transcribe(const TranscriptRequest& request, const CancelToken& cancel) const {
-  const std::string mime_type = media_mime_type(request.file);
-  if (mime_type.empty()) throw Error(ErrorCode::usage, message("{}: not a sound file", display(request.file)));
-  std::string task = "Transcribe the speech in this recording word for word. Answer with the words alone.";
-  if (!request.language.empty()) task += " The language is " + request.language + ".";
-  if (!request.prompt.empty()) task += " " + request.prompt;
-  ChatRequest chat_request;
-  chat_request.messages.push_back({Role::user, {FilePart{request.file, mime_type}, TextPart{task}}});
-  chat_request.max_tokens = 8192;
-  return chat(chat_request, cancel, {}).text;
+TextVectors GeminiModel::embed(const std::vector<std::string>& texts, int dimensions, const CancelToken& cancel) const {
+  require_key();
+  const Json answer = api_.call_json(embed_request(texts, dimensions), cancel);
+  TextVectors result;
+  try {
+    for (const Json& embedding : answer.at("embeddings")) {
+      result.vectors.push_back(embedding.at("values").get<std::vector<float>>());
+    }
+  } catch (const Json::exception&) {
+    result.vectors.clear();
+  }
+  if (result.vectors.size() != texts.size()) {
+    throw Error(ErrorCode::invalid_json, message("{}: the answer does not have one vector a text", api_.service()));
+  }
+  return result;
 }
 
 }  // namespace gaze

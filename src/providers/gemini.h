@@ -26,9 +26,8 @@ class GeminiModel : public RemoteModel {
 
   HttpRequest image_request(const ImageRequest& request) const override;
   std::vector<GeneratedImage> generate_images(const ImageRequest& request, const CancelToken& cancel) const override;
-  std::vector<std::vector<float>> embed(const std::vector<std::string>& texts, int dimensions,
-                                        const CancelToken& cancel) const override;
-  std::string transcribe(const TranscriptRequest& request, const CancelToken& cancel) const override;
+  HttpRequest embed_request(const std::vector<std::string>& texts, int dimensions) const override;
+  TextVectors embed(const std::vector<std::string>& texts, int dimensions, const CancelToken& cancel) const override;
 
  private:
   std::string address(const std::string& method) const;

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "providers/encoding.h"
 
 namespace gaze {
 namespace {
@@ -441,7 +442,13 @@ OrderedJson describe(const HttpRequest& request) {
       if (const auto* file = std::get_if<FilePiece>(&piece)) {
         body.push_back({{"file", display(file->path)}, {"offset", file->offset}, {"length", file->length}});
       } else {
-        body.push_back(to_valid_utf8(std::get<std::string>(piece)));
+        const auto& text = std::get<std::string>(piece);
+        std::string shown = to_valid_utf8(text);
+        if (shown == text) {
+          body.push_back(std::move(shown));
+        } else {
+          body.push_back({{"base64", base64_encode(std::as_bytes(std::span(text)))}});
+        }
       }
     }
   }

@@ -105,7 +105,7 @@ class HttpClient {
 };
 
 // What `--dry-run` prints: {"method","url","headers","body"}, secrets masked. A JSON body as JSON; other bodies as a
-// list of their pieces, text as it is and files by name and length.
+// list of their pieces, text as it is, other bytes in base64, files by name and length.
 OrderedJson describe(const HttpRequest& request);
 
 }  // namespace gaze

@@ -73,4 +73,9 @@ ModelSpec parse_model_spec(const std::string& model) {
   return spec;
 }
 
+bool writes_down_speech(const ModelSpec& spec) {
+  const auto has = [&](const char* word) { return spec.name.find(word) != std::string::npos; };
+  return spec.service != Service::gemini && (has("whisper") || has("transcribe"));
+}
+
 }  // namespace gaze

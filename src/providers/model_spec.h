@@ -24,4 +24,8 @@ bool is_remote_model(std::string_view model);
 // A URL whose host ends in .openai.azure.com is Azure's. Errors: usage.
 ModelSpec parse_model_spec(const std::string& model);
 
+// Whether the model only writes down what is said in a recording: OpenAI's whisper-1 and gpt-4o-transcribe, and what
+// other servers call after them.
+bool writes_down_speech(const ModelSpec& spec);
+
 }  // namespace gaze

@@ -6,11 +6,10 @@
 
 #include "base/file.h"
 #include "base/message.h"
-#include "providers/media_type.h"
-#include "providers/multipart.h"
 #include "providers/openai_chat.h"
 #include "providers/openai_images.h"
 #include "providers/openai_responses.h"
+#include "providers/openai_speech.h"
 
 namespace gaze {
 namespace {
@@ -24,6 +23,11 @@ std::string name_for_people(const ModelSpec& spec) {
   if (spec.service == Service::openai) return "OpenAI";
   if (spec.service == Service::azure) return "Azure OpenAI";
   return Url(spec.base_url).host();
+}
+
+// The one model that makes variations of a picture without words.
+bool varies_pictures(const std::string& model) {
+  return model == "dall-e-2";
 }
 
 // A picture is cut into tiles of 512 pixels after its shorter side became 768 (gpt-4o, gpt-4.1, o1, o3 and before); the
@@ -47,6 +51,13 @@ OpenAiModel::OpenAiModel(ModelSpec spec, Secret key, const RemoteOptions& option
 // Source: OpenAI's guide "Images and vision", sections on image input requirements and calculating costs.
 PictureRules OpenAiModel::picture_rules(const std::string& detail) const {
   PictureRules rules;
+  if (varies_pictures(spec_.name)) {  // the reference of the Images API, image of createVariation
+    rules.mime_types = {"image/png"};
+    rules.longest_side = 1024;
+    rules.square = true;
+    rules.bytes = 4'000'000;
+    return rules;
+  }
   if (!official()) return rules;
   if (detail == "low") {
     rules.longest_side = 512;
@@ -93,7 +104,16 @@ bool OpenAiModel::uses_responses() const {
   return spec_.service == Service::openai && needs_responses_api(spec_.name);
 }
 
+// OpenAI's whisper-1 takes no notice of being asked to, and other servers stream in shapes of their own.
+bool OpenAiModel::streams_speech() const {
+  return official() && spec_.name.find("transcribe") != std::string::npos;
+}
+
 HttpRequest OpenAiModel::chat_request(const ChatRequest& request, bool stream) const {
+  if (writes_down_speech(spec_)) {
+    return openai_speech_request(request, spec_.name, address("/audio/transcriptions"), headers(),
+                                 stream && streams_speech());
+  }
   if (uses_responses()) {
     return json_request(address("/responses"), headers(), openai_responses_body(request, spec_.name, stream));
   }
@@ -132,6 +152,19 @@ ChatAnswer OpenAiModel::stream_chat(const HttpRequest& request, const CancelToke
 ChatAnswer OpenAiModel::chat(const ChatRequest& request, const CancelToken& cancel, const TextSink& on_text) const {
   require_key();
   const HttpRequest http_request = chat_request(request, static_cast<bool>(on_text));
+  const auto failure_in_chunk = [](const Json& chunk) -> Json {
+    const bool failed = chunk.is_object() && chunk.contains("error") && !chunk["error"].is_null();
+    return failed ? chunk : nullptr;
+  };
+  if (writes_down_speech(spec_)) {
+    if (on_text && streams_speech()) {
+      OpenAiSpeechStream stream(on_text);
+      return stream_chat(http_request, cancel, stream, failure_in_chunk);
+    }
+    ChatAnswer answer = parse_openai_speech(api_.call_json(http_request, cancel), api_.service());
+    if (on_text) on_text(answer.text);
+    return answer;
+  }
   if (!on_text) {
     const Json answer = api_.call_json(http_request, cancel);
     return uses_responses() ? parse_openai_response(answer, api_.service()) : parse_openai_chat(answer, api_.service());
@@ -141,13 +174,14 @@ ChatAnswer OpenAiModel::chat(const ChatRequest& request, const CancelToken& canc
     return stream_chat(http_request, cancel, stream, OpenAiResponsesStream::failure_of);
   }
   OpenAiChatStream stream(on_text);
-  return stream_chat(http_request, cancel, stream, [](const Json& chunk) -> Json {
-    const bool failed = chunk.is_object() && chunk.contains("error") && !chunk["error"].is_null();
-    return failed ? chunk : nullptr;
-  });
+  return stream_chat(http_request, cancel, stream, failure_in_chunk);
 }
 
 HttpRequest OpenAiModel::image_request(const ImageRequest& request) const {
+  if (request.prompt.empty() && official() && !varies_pictures(spec_.name)) {
+    throw Error(ErrorCode::usage, message("{} makes no variations of pictures: it needs a prompt", spec_.text),
+                message("say what is to be changed, or take openai:dall-e-2"));
+  }
   return openai_images_request(request, spec_.name, address(openai_images_path(request)), headers());
 }
 
@@ -159,37 +193,30 @@ std::vector<GeneratedImage> OpenAiModel::generate_images(const ImageRequest& req
                              });
 }
 
-std::vector<std::vector<float>> OpenAiModel::embed(const std::vector<std::string>& texts, int dimensions,
-                                                   const CancelToken& cancel) const {
-  require_key();
+HttpRequest OpenAiModel::embed_request(const std::vector<std::string>& texts, int dimensions) const {
   OrderedJson body{{"model", spec_.name}, {"input", texts}, {"encoding_format", "float"}};
   if (dimensions > 0) body["dimensions"] = dimensions;
-  const Json answer = api_.call_json(json_request(address("/embeddings"), headers(), body), cancel);
-  std::vector<std::vector<float>> vectors(texts.size());
+  return json_request(address("/embeddings"), headers(), std::move(body));
+}
+
+TextVectors OpenAiModel::embed(const std::vector<std::string>& texts, int dimensions, const CancelToken& cancel) const {
+  require_key();
+  const Json answer = api_.call_json(embed_request(texts, dimensions), cancel);
+  TextVectors result{std::vector<std::vector<float>>(texts.size()), {}};
   try {
     for (const Json& item : answer.at("data")) {
-      vectors.at(item.at("index").get<std::size_t>()) = item.at("embedding").get<std::vector<float>>();
+      result.vectors.at(item.at("index").get<std::size_t>()) = item.at("embedding").get<std::vector<float>>();
     }
   } catch (const std::exception&) {  // a field that is missing or no number, an index that is none of ours
-    vectors.clear();
+    result.vectors.clear();
   }
-  const bool complete = vectors.size() == texts.size() &&
-                        std::none_of(vectors.begin(), vectors.end(), [](const auto& vector) { return vector.empty(); });
+  const bool complete = result.vectors.size() == texts.size() &&
+                        std::ranges::none_of(result.vectors, [](const auto& vector) { return vector.empty(); });
   if (!complete) {
     throw Error(ErrorCode::invalid_json, message("{}: the answer does not have one vector a text", api_.service()));
   }
-  return vectors;
-}
-
-std::string OpenAiModel::transcribe(const TranscriptRequest& request, const CancelToken& cancel) const {
-  require_key();
-  MultipartForm form;
-  form.add_file("file", request.file, media_mime_type(request.file));
-  form.add("model", spec_.name);
-  if (!request.language.empty()) form.add("language", request.language);
-  if (!request.prompt.empty()) form.add("prompt", request.prompt);
-  form.add("response_format", "json");
-  return text_at(api_.call_json(form.request(address("/audio/transcriptions"), headers()), cancel), "text");
+  result.usage.prompt_tokens = count_at(object_at(answer, "usage"), "prompt_tokens");
+  return result;
 }
 
 }  // namespace gaze

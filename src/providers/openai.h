@@ -21,12 +21,12 @@ class OpenAiModel : public RemoteModel {
 
   HttpRequest image_request(const ImageRequest& request) const override;
   std::vector<GeneratedImage> generate_images(const ImageRequest& request, const CancelToken& cancel) const override;
-  std::vector<std::vector<float>> embed(const std::vector<std::string>& texts, int dimensions,
-                                        const CancelToken& cancel) const override;
-  std::string transcribe(const TranscriptRequest& request, const CancelToken& cancel) const override;
+  HttpRequest embed_request(const std::vector<std::string>& texts, int dimensions) const override;
+  TextVectors embed(const std::vector<std::string>& texts, int dimensions, const CancelToken& cancel) const override;
 
  private:
   bool uses_responses() const;
+  bool streams_speech() const;
   template <class Stream, class Failure>
   ChatAnswer stream_chat(const HttpRequest& request, const CancelToken& cancel, Stream& stream,
                          const Failure& failure_of) const;

@@ -18,6 +18,7 @@ struct PictureRules {
   std::vector<std::string> mime_types{"image/jpeg", "image/png", "image/webp"};
   int longest_side = 2048;        // the longer side is scaled down to this
   int shorter_side = 0;           // then the shorter one to this; 0: no such rule
+  bool square = false;            // only the middle of the picture, as wide as high
   std::int64_t bytes = 15 * MiB;  // of the file
 };
 
@@ -28,8 +29,9 @@ struct PreparedPicture {
 };
 
 // A picture that is upright, small enough and of a format the service takes keeps its compressed pixels and loses only
-// its metadata; others are decoded, turned, scaled (Lanczos) and written as JPEG of quality 92; animated ones become
-// their first frame. `name` is for messages. Errors: bad_image, image_too_large, limit_exceeded.
+// its metadata; others are decoded, turned, cut, scaled (Lanczos) and written as JPEG of quality 92, or as PNG where
+// the service takes no JPEG; animated ones become their first frame. `name` is for messages. Errors: bad_image,
+// image_too_large, limit_exceeded.
 PreparedPicture prepare_picture(std::span<const std::byte> file, const std::string& name, const PictureRules& rules);
 PreparedPicture prepare_picture(const std::filesystem::path& path, const PictureRules& rules);
 

@@ -20,11 +20,11 @@ HttpRequest RemoteModel::image_request(const ImageRequest&) const {
 std::vector<GeneratedImage> RemoteModel::generate_images(const ImageRequest&, const CancelToken&) const {
   throw_unable(*this, message("make pictures"));
 }
-std::vector<std::vector<float>> RemoteModel::embed(const std::vector<std::string>&, int, const CancelToken&) const {
+HttpRequest RemoteModel::embed_request(const std::vector<std::string>&, int) const {
   throw_unable(*this, message("make vectors"));
 }
-std::string RemoteModel::transcribe(const TranscriptRequest&, const CancelToken&) const {
-  throw_unable(*this, message("write down speech"));
+TextVectors RemoteModel::embed(const std::vector<std::string>&, int, const CancelToken&) const {
+  throw_unable(*this, message("make vectors"));
 }
 
 std::unique_ptr<RemoteModel> open_remote_model(const ModelSpec& spec, const RemoteOptions& options) {

@@ -79,6 +79,7 @@ struct ChatRequest {
 struct Usage {
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
+  double seconds = 0;  // of sound, where the service counts it
 };
 
 struct ChatAnswer {
@@ -103,10 +104,9 @@ struct GeneratedImage {
   std::string revised_prompt;  // what the service made of the prompt, where it says
 };
 
-struct TranscriptRequest {
-  std::filesystem::path file;
-  std::string language;  // "zh"; empty: found by the service
-  std::string prompt;
+struct TextVectors {
+  std::vector<std::vector<float>> vectors;  // one a text, in order, as the service gives them
+  Usage usage;                              // zeros where the service does not tell
 };
 
 // A streamed answer that ended too early, with what came until then.
@@ -146,12 +146,10 @@ class RemoteModel {
   virtual HttpRequest image_request(const ImageRequest& request) const;
   virtual std::vector<GeneratedImage> generate_images(const ImageRequest& request, const CancelToken& cancel) const;
 
-  // One vector a text, in order, as the service gives them; `dimensions` 0: the model's own number.
-  virtual std::vector<std::vector<float>> embed(const std::vector<std::string>& texts, int dimensions,
-                                                const CancelToken& cancel) const;
-
-  // What is said in a recording.
-  virtual std::string transcribe(const TranscriptRequest& request, const CancelToken& cancel) const;
+  // Texts as vectors, at most kTextsAtOnce of them; `dimensions` 0: the model's own number. The request as for chat.
+  static constexpr std::size_t kTextsAtOnce = 100;
+  virtual HttpRequest embed_request(const std::vector<std::string>& texts, int dimensions) const;
+  virtual TextVectors embed(const std::vector<std::string>& texts, int dimensions, const CancelToken& cancel) const;
 };
 
 struct RemoteOptions {

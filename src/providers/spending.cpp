@@ -19,6 +19,7 @@ namespace gaze {
 namespace {
 
 constexpr std::int64_t kTokensOfAPicture = 1'600;
+constexpr std::int64_t kLeastBytesOfASecond = 2'000, kTokensOfASecond = 32;
 constexpr std::int64_t kMostLedgerBytes = 256 * MiB;
 
 std::filesystem::path folder_of(const char* variable, const char* below_home) {
@@ -64,7 +65,8 @@ PriceTable PriceTable::load(const std::filesystem::path& path) {
   table.cap_year = amount_at(caps, "year", origin);
   for (const auto& [model, price] : object_at(json, "prices").items()) {
     table.prices[model] = {amount_at(price, "input", origin).value_or(0),
-                           amount_at(price, "output", origin).value_or(0), amount_at(price, "image", origin)};
+                           amount_at(price, "output", origin).value_or(0), amount_at(price, "image", origin),
+                           amount_at(price, "minute", origin)};
   }
   return table;
 }
@@ -74,8 +76,17 @@ Usage estimate_usage(const ChatRequest& request) {
   Usage usage{static_cast<std::int64_t>(request.system.size()), request.max_tokens};
   for (const ChatMessage& message : request.messages) {
     for (const Part& part : message.parts) {
-      const auto* text = std::get_if<TextPart>(&part);
-      usage.prompt_tokens += text ? static_cast<std::int64_t>(text->text.size()) : kTokensOfAPicture;
+      if (const auto* text = std::get_if<TextPart>(&part)) {
+        usage.prompt_tokens += static_cast<std::int64_t>(text->text.size());
+      } else if (const auto* file = std::get_if<FilePart>(&part); file && file->mime_type.starts_with("audio/")) {
+        std::error_code ignored;
+        const auto size = std::filesystem::file_size(file->path, ignored);
+        const std::int64_t seconds = ignored ? 0 : static_cast<std::int64_t>(size) / kLeastBytesOfASecond + 1;
+        usage.prompt_tokens += seconds * kTokensOfASecond;
+        usage.seconds += static_cast<double>(seconds);
+      } else {
+        usage.prompt_tokens += kTokensOfAPicture;
+      }
     }
   }
   return usage;
@@ -93,9 +104,11 @@ SpendingAccount::Reservation::~Reservation() {
 std::optional<double> SpendingAccount::cost(const std::string& model, const Usage& usage) const {
   const auto found = table_.prices.find(model);
   if (found == table_.prices.end()) return {};
-  return (static_cast<double>(usage.prompt_tokens) * found->second.input +
-          static_cast<double>(usage.completion_tokens) * found->second.output) /
-         1e6;
+  const Price& price = found->second;
+  return (static_cast<double>(usage.prompt_tokens) * price.input +
+          static_cast<double>(usage.completion_tokens) * price.output) /
+             1e6 +
+         usage.seconds / 60 * price.minute.value_or(0);
 }
 
 std::optional<double> SpendingAccount::cost_of_images(const std::string& model, int count) const {
@@ -128,8 +141,10 @@ SpendingAccount::Reservation SpendingAccount::reserve(const std::string& model, 
 }
 
 void SpendingAccount::record(const std::string& model, const Usage& usage) {
-  append({{"model", model}, {"prompt_tokens", usage.prompt_tokens}, {"completion_tokens", usage.completion_tokens}},
-         cost(model, usage).value_or(0));
+  OrderedJson entry{
+      {"model", model}, {"prompt_tokens", usage.prompt_tokens}, {"completion_tokens", usage.completion_tokens}};
+  if (usage.seconds > 0) entry["seconds"] = usage.seconds;
+  append(std::move(entry), cost(model, usage).value_or(0));
 }
 
 void SpendingAccount::record_images(const std::string& model, int count) {

@@ -13,20 +13,21 @@
 
 namespace gaze {
 
-// Money for a million tokens, and for one picture that is made, in the table's own currency.
-struct TokenPrice {
+// Money for a million tokens, for one picture that is made and for a minute of sound, in the table's own currency.
+struct Price {
   double input = 0;
   double output = 0;
-  std::optional<double> image;
+  std::optional<double> image, minute;
 };
 
 // $XDG_CONFIG_HOME/gaze/prices.json, written and edited by the person; a missing file is an empty table:
 // {"currency": "USD", "caps": {"day": 1, "month": 10, "year": 50},
-//  "prices": {"openai:gpt-4o": {"input": 2.5, "output": 10}, "openai:gpt-image-1": {"image": 0.07}}}
+//  "prices": {"openai:gpt-4o": {"input": 2.5, "output": 10}, "openai:gpt-image-1": {"image": 0.07},
+//             "openai:whisper-1": {"minute": 0.006}}}
 struct PriceTable {
   std::string currency = "USD";
   std::optional<double> cap_day, cap_month, cap_year;
-  std::map<std::string, TokenPrice> prices;  // by ModelSpec::text
+  std::map<std::string, Price> prices;  // by ModelSpec::text
 
   static std::filesystem::path default_path();
   // Errors: invalid_json (not such a table, a negative number; names the place).
@@ -34,8 +35,9 @@ struct PriceTable {
   bool has_caps() const { return cap_day || cap_month || cap_year; }
 };
 
-// Tokens a request may use at most: its words, 1,600 for a picture (more than services count for one of 2,048 × 768),
-// and all of max_tokens.
+// What a request may use at most: its words, 1,600 tokens for a picture (more than services count for one of 2,048 ×
+// 768), all of max_tokens; of a sound file, a second for each 2,000 bytes (16 kbit/s, poorer than most speech is kept
+// in) with 32 tokens each, as Gemini counts.
 Usage estimate_usage(const ChatRequest& request);
 
 // The account of what was spent: a file of one JSON line a call, appended under a lock. Thread-safe; several processes

@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/message.h"
-#include "media/canvas.h"
 #include "media/encode.h"
 #include "media/image.h"
 #include "providers/url.h"
@@ -32,11 +31,7 @@ Bytes file_as(const GeneratedImage& made, const std::string& type, const std::st
   if (made.mime_type == type) return made.file;
   const Image image = decode_image(made.file, name);
   if (type == "image/jpeg") return encode_jpeg(image, kQuality);
-  if (type == "image/png") {
-    Canvas canvas(image.width, image.height);
-    canvas.picture(image, 0, 0);
-    return canvas.png();
-  }
+  if (type == "image/png") return encode_png(image);
   throw Error(ErrorCode::usage, message("{}: the service sends {} and not WebP", name, made.mime_type),
               message("name the output .png or .jpg"));
 }

@@ -12,8 +12,8 @@
 namespace gaze {
 
 struct PictureOrder {
-  std::string prompt;
-  std::string size;  // "1024x1024"; empty: the service's own choice
+  std::string prompt;  // empty: the one picture is varied
+  std::string size;    // "1024x1024"; empty: the service's own choice
   int count = 1;
   std::string quality, style, background;  // as the service names them; empty: not sent
   std::vector<std::string> pictures;       // to edit after the prompt

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "gaze_run.h"
 #include "media/encode.h"
+#include "providers/encoding.h"
 #include "test_service.h"
 
 namespace gaze {
@@ -275,6 +276,50 @@ TEST_F(AskProgramTest, TakesThePictureFromAPipeAndRefusesWhatIsNone) {
             "bad_image");
   EXPECT_EQ(home_.run({"ask", home_.path("none.jpg").string(), "?", "--model", "openai:gpt-4o", "--json"}).error_code(),
             "not_found");
+}
+
+TEST_F(AskProgramTest, WritesDownWhatIsSaid) {
+  const std::string sound = home_.path("talk.mp3").string();
+  std::ofstream(sound) << std::string(3000, 'x');
+  const std::string whisper = "openai:whisper-1", newer = "openai:gpt-4o-transcribe";
+  EXPECT_EQ(home_.run({"ask", sound, "--model", newer}).out, "听到 3000 字节\n");
+  EXPECT_EQ(home_.run({"ask", sound, "Gaze, 猫", "--model", newer, "--json"}).json()["usage"]["completion_tokens"], 5);
+  EXPECT_EQ(home_.run({"ask", sound, "", "--model", whisper}).out, "听到 3000 字节\n");
+  const std::vector<Json> sent = service_.requests();
+  ASSERT_EQ(sent.size(), 3u);
+  const auto has = [&](std::size_t i, const std::string& text) {
+    const Bytes body = base64_decode(sent[i]["body"].get<std::string>(), "test");
+    return std::string(reinterpret_cast<const char*>(body.data()), body.size()).find(text) != std::string::npos;
+  };
+  EXPECT_EQ(sent[0]["path"], "/v1/audio/transcriptions");
+  EXPECT_TRUE(has(0, "name=\"stream\"\r\n\r\ntrue\r\n"));
+  EXPECT_FALSE(has(0, "name=\"prompt\""));
+  EXPECT_TRUE(has(0, "name=\"file\"; filename=\"talk.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\nxxx"));
+  EXPECT_TRUE(has(1, "name=\"prompt\"\r\n\r\nGaze, 猫\r\n"));
+  EXPECT_FALSE(has(1, "name=\"stream\""));
+  EXPECT_FALSE(has(2, "name=\"stream\""));
+
+  const GazeRun dry = home_.run({"ask", sound, "--model", whisper, "--dry-run", "--json"});
+  EXPECT_EQ(dry.json()["body"][1]["file"], sound);
+  EXPECT_EQ(dry.json()["body"][1]["length"], 3000);
+  write_config("prices.json", R"({"caps":{"day":0.0001},"prices":{"openai:whisper-1":{"minute":0.006}}})");
+  EXPECT_EQ(home_.run({"ask", sound, "--model", whisper, "--json"}).error_code(), "limit_exceeded");
+  write_config("prices.json", R"({"caps":{"day":1},"prices":{"openai:whisper-1":{"minute":0.006}}})");
+  EXPECT_EQ(home_.run({"ask", sound, "--model", whisper}).status, 0);
+  EXPECT_THAT(read_text_file(home_.path("data/gaze/spending.jsonl"), 10'000), HasSubstr("\"seconds\":9.0"));
+
+  service_.requests();
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"ask", picture_, "--model", whisper},
+                                                {"ask", sound, sound, "--model", whisper},
+                                                {"ask", "What is said?", "--model", whisper},
+                                                {"ask", sound, "--model", whisper, "--system", "Be brief."},
+                                                {"ask", sound, "--model", whisper, "--choices", "a,b"},
+                                                {"ask", sound, "--model", "openai:gpt-4o"}}) {
+    std::vector<std::string> with_json = wrong;
+    with_json.push_back("--json");
+    EXPECT_EQ(home_.run(with_json).error_code(), "usage") << testing::PrintToString(wrong);
+  }
+  EXPECT_TRUE(service_.requests().empty());
 }
 
 TEST_F(AskProgramTest, WrongUsageIsToldAsSuch) {

@@ -133,8 +133,7 @@ TEST_F(CaptionProgramTest, OrdersHitsByAsking) {
 
   EXPECT_EQ(home_.run({"caption", pictures_ + "/15.jpg", "--model", "openai:gpt-4o"}).status, 0);
   const Json found = home_.run({"search", "a cat and a dog", "--top", "12", "--json"}).json()["results"];
-  EXPECT_EQ(home_.run({"embed", "--text", "a", "--model", "openai:gpt-4o", "--json"}).error_code(),
-            "unsupported_model");
+  EXPECT_EQ(home_.run({"tokenize", "a", "--model", "openai:gpt-4o", "--json"}).error_code(), "unsupported_model");
   std::vector<std::string> captioned;  // what a remote model said is in the library
   for (const Json& result : found) {
     if (!result["caption"].is_null()) captioned.push_back(result["path"].get<std::string>());

@@ -69,9 +69,17 @@ def openai_calls(base, picture, sound):
     client.images.edit(model="gpt-image-1", prompt="blue", image=file(), mask=file(), n=1)
     client.images.edit(model="gpt-image-1", prompt="both", image=[file(), file()], n=1)
     client.images.create_variation(model="dall-e-2", image=file(), n=1, response_format="b64_json")
+    client.images.create_variation(model="dall-e-2", image=file(), n=2, size="512x512", response_format="b64_json")
     client.embeddings.create(model="text-embedding-3-small", input=["猫", "dog"], dimensions=2, encoding_format="float")
-    recording = ("sound.wav", sound.read_bytes(), "audio/wav")
-    client.audio.transcriptions.create(model="whisper-1", file=recording, language="zh", prompt="Gaze", response_format="json")
+    client.embeddings.create(model="text-embedding-3-small", input=["猫"], encoding_format="float")
+
+    def transcribe(model, **more):
+        recording = ("sound.wav", sound.read_bytes(), "audio/wav")
+        return client.audio.transcriptions.create(model=model, file=recording, response_format="json", **more)
+
+    transcribe("whisper-1", prompt="Gaze")
+    list(transcribe("gpt-4o-transcribe", prompt="Gaze", stream=True))
+    transcribe("gpt-4o-mini-transcribe", temperature=0.5)
 
 
 def gemini_calls(base, picture, video):
@@ -98,6 +106,7 @@ def gemini_calls(base, picture, video):
     models.generate_content(model="gemini-2.5-flash-image", contents=["一只猫"], config={
         "response_modalities": ["TEXT", "IMAGE"], "image_config": {"aspect_ratio": "16:9"}})
     models.embed_content(model="gemini-embedding-001", contents=["猫", "dog"])
+    models.embed_content(model="gemini-embedding-001", contents=["猫"], config={"output_dimensionality": 2})
 
 
 class Recorded:

@@ -65,8 +65,16 @@ void openai_calls(const std::string& base, const Secret& key, const PreparedPict
   open("gpt-image-1").generate_images({.prompt = "blue", .pictures = {picture}, .mask = picture}, cancel);
   open("gpt-image-1").generate_images({.prompt = "both", .pictures = {picture, picture}}, cancel);
   open("dall-e-2").generate_images({.pictures = {picture}}, cancel);
+  open("dall-e-2").generate_images({.size = "512x512", .count = 2, .pictures = {picture}}, cancel);
   open("text-embedding-3-small").embed({"猫", "dog"}, 2, cancel);
-  open("whisper-1").transcribe({sound, "zh", "Gaze"}, cancel);
+  open("text-embedding-3-small").embed({"猫"}, 0, cancel);
+  request = {};
+  request.messages.push_back({Role::user, {TextPart{"Gaze"}, FilePart{sound, "audio/wav"}}});
+  open("whisper-1").chat(request, cancel, {});
+  open("gpt-4o-transcribe").chat(request, cancel, sink);
+  request.messages[0].parts.erase(request.messages[0].parts.begin());
+  request.temperature = 0.5;
+  open("gpt-4o-mini-transcribe").chat(request, cancel, {});
 }
 
 void gemini_calls(const std::string& base, const Secret& key, const PreparedPicture& picture,
@@ -91,6 +99,7 @@ void gemini_calls(const std::string& base, const Secret& key, const PreparedPict
   open("gemini-2.5-flash").chat(request, cancel, {});
   open("gemini-2.5-flash-image").generate_images({.prompt = "一只猫", .size = "1280x720"}, cancel);
   open("gemini-embedding-001").embed({"猫", "dog"}, 0, cancel);
+  open("gemini-embedding-001").embed({"猫"}, 2, cancel);
 }
 
 }  // namespace

@@ -110,8 +110,14 @@ ChatRequest question(const std::filesystem::path& path) {
   return request;
 }
 
-OpenAiModel model_at(const LoopbackServer& server) {
-  return OpenAiModel({Service::compatible, "m", server.url(), "m"}, Secret("key"), RemoteOptions());
+ChatRequest recording(const std::filesystem::path& path) {
+  ChatRequest request;
+  request.messages.push_back({Role::user, {FilePart{path, "audio/wav"}}});
+  return request;
+}
+
+OpenAiModel model_at(const LoopbackServer& server, const std::string& name = "m") {
+  return OpenAiModel({Service::compatible, name, server.url(), name}, Secret("key"), RemoteOptions());
 }
 
 // A real photograph's worth of bytes: noise, which JPEG cannot make small, within the size that is sent unchanged.
@@ -226,7 +232,7 @@ int main(int count, char** arguments) {
     const LoopbackServer server{std::chrono::milliseconds(0)};
     const std::int64_t before = peak_memory();
     const auto begin = Clock::now();
-    model_at(server).transcribe({video, "", ""}, CancelToken());
+    model_at(server, "whisper-1").chat(recording(video), CancelToken(), {});
     figures["upload_bytes"] = server.received();
     figures["upload_ms"] = milliseconds_since(begin);
     figures["upload_memory_growth_bytes"] = peak_memory() - before;

@@ -173,11 +173,16 @@ TEST_F(GeminiTest, MakesPicturesInBothWays) {
             ErrorCode::usage);
 }
 
-TEST_F(GeminiTest, EmbedsAndTranscribes) {
-  EXPECT_EQ(open("gemini-embedding-001")->embed({"a", "b"}, 0, cancel_),
+TEST_F(GeminiTest, EmbedsTextsAndListensToSound) {
+  EXPECT_EQ(open("gemini-embedding-001")->embed({"a", "b"}, 0, cancel_).vectors,
             (std::vector<std::vector<float>>{{0, 1}, {0.25, 1}}));
+  EXPECT_EQ(TestService::body_of(service_.requests().at(0)), Json::parse(R"({"requests": [
+    {"content": {"parts": [{"text": "a"}], "role": "user"}, "model": "models/gemini-embedding-001"},
+    {"content": {"parts": [{"text": "b"}], "role": "user"}, "model": "models/gemini-embedding-001"}]})"));
   const auto path = file(".wav", 1000);
-  EXPECT_EQ(open("g")->transcribe({path, "zh", ""}, cancel_), kAnswer);
+  ChatRequest request;
+  request.messages.push_back({Role::user, {FilePart{path, "audio/wav"}, TextPart{"Write down what is said."}}});
+  EXPECT_EQ(open("g")->chat(request, cancel_).text, kAnswer);
   std::filesystem::remove(path);
 }
 

@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "gaze_run.h"
 #include "media/encode.h"
+#include "media/image.h"
+#include "providers/encoding.h"
 #include "test_service.h"
 
 namespace gaze {
@@ -58,6 +60,50 @@ TEST_F(GenerateProgramTest, ChangesAPicture) {
   EXPECT_EQ(run.status, 0) << run.out;
   EXPECT_EQ(service_.requests().at(0)["path"], "/v1/images/edits");
   EXPECT_EQ(generate("openai:gpt-image-1", "cat.png", {"--mask", home_.path("p.jpg").string()}).status, 2);
+}
+
+TEST_F(GenerateProgramTest, VariesAPicture) {
+  std::vector<std::uint8_t> red_and_blue;  // red on the left and right, blue in the middle square
+  for (int i = 0; i < 100 * 40; ++i) {
+    const bool middle = i % 100 >= 30 && i % 100 < 70;
+    for (const int value : {middle ? 0 : 255, 0, middle ? 255 : 0})
+      red_and_blue.push_back(static_cast<std::uint8_t>(value));
+  }
+  write_file_atomically(home_.path("p.jpg"), encode_jpeg({100, 40, red_and_blue}, 95));
+  const auto vary = [&](const std::string& model, std::vector<std::string> more) {
+    std::vector<std::string> line{"generate", "--model", model, "--output", home_.path("v.png").string(), "--json"};
+    line.insert(line.end(), more.begin(), more.end());
+    return home_.run(line);
+  };
+  const std::vector<std::string> image{"--image", home_.path("p.jpg").string()};
+  const GazeRun run = vary("openai:dall-e-2", image);
+  EXPECT_EQ(run.status, 0) << run.out;
+  EXPECT_TRUE(is_png("v.png"));
+  const std::vector<Json> sent = service_.requests();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0]["path"], "/v1/images/variations");
+  const Bytes body = base64_decode(sent[0]["body"].get<std::string>(), "test");
+  const std::string form(reinterpret_cast<const char*>(body.data()), body.size());
+  for (const char* name : {"prompt", "mask", "quality"})
+    EXPECT_THAT(form, Not(HasSubstr("name=\"" + std::string(name))));
+  const std::size_t begin = form.find("\x89PNG");
+  ASSERT_NE(begin, std::string::npos);
+  const Image varied = decode_image(std::span(body).subspan(begin), "test");
+  EXPECT_EQ(varied.width, 40);
+  EXPECT_EQ(varied.height, 40);
+  EXPECT_LT(varied.row(20)[3 * 2], 60);  // blue from side to side
+  EXPECT_GT(varied.row(20)[3 * 2 + 2], 200);
+  EXPECT_GT(varied.row(20)[3 * 37 + 2], 200);
+
+  for (const char* model : {"openai:gpt-image-1", "openai:dall-e-3", "gemini:gemini-2.5-flash-image"}) {
+    const GazeRun refused = vary(model, image);
+    EXPECT_EQ(refused.error_code(), "usage") << model;
+    EXPECT_THAT(refused.out, HasSubstr("needs a prompt")) << model;
+  }
+  EXPECT_EQ(vary("openai:dall-e-2", {}).error_code(), "usage");
+  EXPECT_EQ(vary("openai:dall-e-2", {image[0], image[1], image[0], image[1]}).error_code(), "usage");
+  EXPECT_EQ(vary("openai:dall-e-2", {image[0], image[1], "--mask", image[1]}).error_code(), "usage");
+  EXPECT_TRUE(service_.requests().empty());
 }
 
 TEST_F(GenerateProgramTest, WritesWhatGeminiAndImagenMake) {

@@ -65,5 +65,36 @@ TEST_F(HttpTest, NamesTheHostThatCannotBeReached) {
   EXPECT_TRUE(service_.requests().empty());
 }
 
+TEST(Tls, TrustsAnOwnAuthorityOnlyWhereItIsNamed) {
+  const auto folder = std::filesystem::temp_directory_path() / ("gaze-tls-test-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const TestService service(folder);
+  const ScopedEnvironment file("SSL_CERT_FILE", ""), bundle("CURL_CA_BUNDLE", "");
+  const auto fetch = [&](const std::string& url, const HttpOptions& options) {
+    return HttpClient(options).send({.url = url}, CancelToken()).status;
+  };
+  const std::string url = service.url("/files/picture.png");
+  const Error unknown = error_of([&] { fetch(url, http_options_from_environment()); });
+  EXPECT_EQ(unknown.code(), ErrorCode::network);
+  EXPECT_THAT(unknown.message(), testing::HasSubstr("not trusted"));
+  EXPECT_THAT(unknown.hint(), testing::HasSubstr("SSL_CERT_FILE"));
+  EXPECT_TRUE(service.requests().empty());
+
+  for (const char* variable : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"}) {
+    const ScopedEnvironment ca(variable, folder / "ca.pem");
+    EXPECT_EQ(fetch(url, http_options_from_environment()), 200) << variable;
+    // The certificate is for 127.0.0.1 and for no other name.
+    const std::string other_name = "https://localhost" + url.substr(url.rfind(':'));
+    EXPECT_EQ(error_of([&] { fetch(other_name, http_options_from_environment()); }).code(), ErrorCode::network);
+  }
+  EXPECT_EQ(service.requests().size(), 2u);
+  for (const char* wrong : {"server.key", "none.pem"}) {
+    const Error broken = error_of([&] { fetch(url, HttpOptions{.ca_file = folder / wrong}); });
+    EXPECT_EQ(broken.code(), ErrorCode::network) << wrong;
+    EXPECT_THAT(broken.hint(), testing::HasSubstr("SSL_CERT_FILE")) << wrong;
+  }
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace gaze

@@ -3,7 +3,7 @@
 Shapes from the official Python client openai 3.54.0 (PyPI), whose types are generated from OpenAI's OpenAPI
 description: types/chat/completion_create_params.py, chat_completion.py, chat_completion_chunk.py,
 responses/response_create_params.py, image_generate_params.py, image_edit_params.py, image_create_variation_params.py,
-embedding_create_params.py, audio/transcription_create_params.py. Errors: the guide
+embedding_create_params.py, audio/transcription_create_params.py, transcription.py, transcription_text_*_event.py. Errors: the guide
 "Error codes" (developers.openai.com/api/docs/guides/error-codes). Azure: "Azure OpenAI REST API reference", data plane
 2024-10-21 (learn.microsoft.com).
 """
@@ -281,6 +281,11 @@ def vary(request, compatible):
     one = {name: items[0]["value"].decode() for name, items in fields.items() if not items[0]["filename"]}
     if "image" not in fields:
         raise Refused("image", "required, but missing")
+    if one.get("model", "dall-e-2") != "dall-e-2":
+        return error(400, f"The model '{one['model']}' does not support image variations.", param="model")
+    picture = fields["image"][0]["value"]
+    if not picture.startswith(b"\x89PNG") or picture[16:20] != picture[20:24] or len(picture) >= 4_000_000:
+        return error(400, "Uploaded image must be a PNG and less than 4 MB, and square.", param="image")
     return pictures(request, one.get("model", "dall-e-2"), int(one.get("n", 1)), one.get("response_format"))
 
 
@@ -295,7 +300,17 @@ def embed(request, compatible):
 
 
 def transcribe(request, compatible):
-    fields = form_of(request, {"model", "language", "prompt", "response_format", "temperature"}, {"file"})
+    fields = form_of(request, {"model", "language", "prompt", "response_format", "temperature", "stream"}, {"file"})
     if "file" not in fields or "model" not in fields:
         raise Refused("file", "required, but missing")
-    return 200, {}, {"text": f"听到 {len(fields['file'][0]['value'])} 字节"}
+    one = {name: items[0]["value"].decode() for name, items in fields.items() if not items[0]["filename"]}
+    text = f"听到 {len(fields['file'][0]['value'])} 字节"
+    if one["model"] == "whisper-1":  # streams to nobody
+        return 200, {}, {"text": text, "usage": {"type": "duration", "seconds": 9}}
+    if one.get("response_format") != "json":
+        raise Refused("response_format", "only json works with this model")
+    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 5, "total_tokens": 19}
+    if one.get("stream") != "true":
+        return 200, {}, {"text": text, "usage": usage}
+    return 200, {}, [*({"type": "transcript.text.delta", "delta": character} for character in text),
+                     {"type": "transcript.text.done", "text": text, "usage": usage}]

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "media/encode.h"
 #include "providers/encoding.h"
 #include "test_service.h"
 
@@ -324,7 +325,7 @@ TEST_F(OpenAiTest, MakesEditsAndVariesPictures) {
   EXPECT_EQ(TestService::body_of(service_.requests().at(0))["response_format"], "b64_json");
 
   request.style.clear();
-  const PreparedPicture picture{{std::byte{1}, std::byte{'\r'}, std::byte{'\n'}}, "image/png", 1, 1};
+  const PreparedPicture picture{encode_png({1, 1, {1, '\r', '\n'}}), "image/png", 1, 1};
   request.pictures = {picture};
   request.mask = picture;
   EXPECT_EQ(open("gpt-image-1")->generate_images(request, cancel_).size(), 1u);
@@ -332,7 +333,12 @@ TEST_F(OpenAiTest, MakesEditsAndVariesPictures) {
   request.pictures = {picture, picture};
   EXPECT_EQ(open("gpt-image-1")->generate_images(request, cancel_).size(), 1u);
   request = {.pictures = {picture}};
+  for (const char* model : {"dall-e-3", "gpt-image-1"}) {
+    EXPECT_EQ(error_of([&] { open(model)->generate_images(request, cancel_); }).code(), ErrorCode::usage) << model;
+  }
+  service_.requests();
   EXPECT_EQ(open("dall-e-2")->generate_images(request, cancel_).size(), 1u);
+  EXPECT_EQ(service_.requests().at(0)["path"], "/v1/images/variations");
   request.pictures.push_back(picture);
   EXPECT_EQ(error_of([&] { open("dall-e-2")->generate_images(request, cancel_); }).code(), ErrorCode::usage);
   EXPECT_EQ(error_of([&] { open("dall-e-2")->generate_images({.prompt = "blocked"}, cancel_); }).code(),
@@ -345,8 +351,9 @@ TEST_F(OpenAiTest, MakesEditsAndVariesPictures) {
 }
 
 TEST_F(OpenAiTest, EmbedsInTheOrderOfTheTexts) {
-  const auto vectors = open("text-embedding-3-small")->embed({"a", "abc"}, 2, cancel_);
-  EXPECT_EQ(vectors, (std::vector<std::vector<float>>{{1, 0.5}, {3, 0.5}}));
+  const TextVectors made = open("text-embedding-3-small")->embed({"a", "abc"}, 2, cancel_);
+  EXPECT_EQ(made.vectors, (std::vector<std::vector<float>>{{1, 0.5}, {3, 0.5}}));
+  EXPECT_EQ(made.usage.prompt_tokens, 1);
   EXPECT_EQ(TestService::body_of(service_.requests().at(0)),
             Json::parse(
                 R"({"model":"text-embedding-3-small","input":["a","abc"],"encoding_format":"float","dimensions":2})"));
@@ -358,12 +365,39 @@ TEST_F(OpenAiTest, EmbedsInTheOrderOfTheTexts) {
   }
 }
 
-TEST_F(OpenAiTest, TranscribesAFileFromDisk) {
+TEST_F(OpenAiTest, WritesDownWhatIsSaidInAFile) {
   const auto path = std::filesystem::temp_directory_path() / ("gaze \"odd\" " + std::to_string(::getpid()) + ".wav");
   std::ofstream(path) << std::string(100'000, 'x');
-  EXPECT_EQ(open("whisper-1")->transcribe({path, "zh", ""}, cancel_), "听到 100000 字节");
+  ChatRequest request;
+  request.messages.push_back({Role::user, {TextPart{"Gaze, 猫"}, FilePart{path, "audio/wav"}}});
+  ChatAnswer answer = open("whisper-1")->chat(request, cancel_);
+  EXPECT_EQ(answer.text, "听到 100000 字节");
+  EXPECT_EQ(answer.finish_reason, "stop");
+  EXPECT_EQ(answer.usage.seconds, 9);
+  EXPECT_EQ(service_.requests().at(0)["path"], "/v1/audio/transcriptions");
+
+  service_.misbehave({{"path", "/v1/audio"}, {"split", {3, 1, 2}}});
+  std::vector<std::string> pieces;
+  answer = open("gpt-4o-transcribe")->chat(request, cancel_, [&](std::string_view text) { pieces.emplace_back(text); });
+  EXPECT_EQ(answer.text, "听到 100000 字节");
+  EXPECT_GT(pieces.size(), 5u);
+  EXPECT_EQ(answer.usage.completion_tokens, 5);
+  pieces.clear();
+  open("whisper-1")->chat(request, cancel_, [&](std::string_view text) { pieces.emplace_back(text); });
+  EXPECT_EQ(pieces, std::vector<std::string>{"听到 100000 字节"});
+  service_.misbehave({{"path", "/v1/audio"}, {"cut", 300}});
+  EXPECT_THROW(open("gpt-4o-transcribe")->chat(request, cancel_, [](std::string_view) {}), BrokenAnswer);
+  service_.misbehave({{"path", "/v1/audio"}, {"body", "{}"}});
+  EXPECT_EQ(error_of([&] { open("whisper-1")->chat(request, cancel_); }).code(), ErrorCode::invalid_json);
+
+  ChatRequest two = request, none = question(), with_system = request;
+  two.messages[0].parts.emplace_back(FilePart{path, "audio/wav"});
+  with_system.system = "Be brief.";
+  for (const ChatRequest& wrong : {two, none, with_system}) {
+    EXPECT_EQ(error_of([&] { open("whisper-1")->chat(wrong, cancel_); }).code(), ErrorCode::usage);
+  }
   std::filesystem::remove(path);
-  EXPECT_EQ(error_of([&] { open("whisper-1")->transcribe({path, "zh", ""}, cancel_); }).code(), ErrorCode::not_found);
+  EXPECT_EQ(error_of([&] { open("whisper-1")->chat(request, cancel_); }).code(), ErrorCode::not_found);
 }
 
 TEST_F(OpenAiTest, IsSharedByThreads) {

@@ -11,10 +11,15 @@ POST /__control/faults [{…}] makes the next requests whose path begins with "p
   ignore_range           the whole file, always
 GET /__control/requests gives what came since the last call: method, path, query, headers, body (base64), port.
 Ends when its standard input does, so that no server outlives its test.
+
+`server.py FOLDER`: the first of the two speaks TLS, with a certificate for 127.0.0.1 of an authority of its own, which
+is written to FOLDER/ca.pem.
 """
 import base64
 import json
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -180,14 +185,32 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
+
+
+def certificate(folder):
+    """A TLS context with a certificate signed by a new authority; openssl makes both."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, cwd=folder, stderr=subprocess.DEVNULL)
+
+    openssl("req", "-x509", *key, "-subj", "/CN=An authority of nobody", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", "-x509", *key, "-subj", "/CN=A server", "-addext", "subjectAltName=IP:127.0.0.1", "-CA", "ca.pem",
+            "-CAkey", "ca.key", "-keyout", "server.key", "-out", "server.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+    return context
 
 
 def main():
     servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
     for one, other in (servers, servers[::-1]):
         one.other_port = other.server_port
+    if len(sys.argv) > 1:
+        servers[0].socket = certificate(sys.argv[1]).wrap_socket(servers[0].socket, server_side=True,
+                                                                 do_handshake_on_connect=False)
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print(*(server.server_port for server in servers), flush=True)

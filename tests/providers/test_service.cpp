@@ -14,14 +14,15 @@
 
 namespace gaze {
 
-TestService::TestService() {
+TestService::TestService(const std::filesystem::path& tls_folder) : scheme_(tls_folder.empty() ? "http" : "https") {
   int to_child[2], from_child[2];
   GAZE_CHECK(::pipe2(to_child, O_CLOEXEC) == 0 && ::pipe2(from_child, O_CLOEXEC) == 0);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, to_child[0], 0);
   posix_spawn_file_actions_adddup2(&actions, from_child[1], 1);
-  const char* arguments[] = {"python3", "-B", GAZE_SOURCE_DIR "/tests/providers/server.py", nullptr};
+  const char* arguments[] = {"python3", "-B", GAZE_SOURCE_DIR "/tests/providers/server.py",
+                             tls_folder.empty() ? nullptr : tls_folder.c_str(), nullptr};
   GAZE_CHECK(::posix_spawnp(&process_, "python3", &actions, nullptr, const_cast<char**>(arguments), environ) == 0);
   posix_spawn_file_actions_destroy(&actions);
   ::close(to_child[0]);
@@ -46,12 +47,12 @@ std::string TestService::other_url(const std::string& path) const {
 
 void TestService::misbehave(const Json& fault) const {
   HttpRequest request{
-      .method = "POST", .url = url("/__control/faults"), .headers = {}, .body = {Json::array({fault}).dump()}};
+      .method = "POST", .url = other_url("/__control/faults"), .headers = {}, .body = {Json::array({fault}).dump()}};
   GAZE_CHECK(HttpClient().send(request, CancelToken()).status == 200);
 }
 
 std::vector<Json> TestService::requests() const {
-  const HttpResponse response = HttpClient().send({.url = url("/__control/requests")}, CancelToken());
+  const HttpResponse response = HttpClient().send({.url = other_url("/__control/requests")}, CancelToken());
   return Json::parse(response.body).get<std::vector<Json>>();
 }
 

@@ -1,6 +1,7 @@
 // The test server (server.py) as a child process, and what a test asks of it.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,10 +18,11 @@ inline const std::string kTestKey = "sk-test-4f1d8c27a90b5e63";  // openai_servi
 
 class TestService {
  public:
-  TestService();
+  // `tls_folder`: the first origin speaks https with a certificate of the authority in its ca.pem, which is made.
+  explicit TestService(const std::filesystem::path& tls_folder = {});
   ~TestService();
 
-  std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  std::string url(const std::string& path) const { return scheme_ + "://127.0.0.1:" + std::to_string(port_) + path; }
   std::string other_url(const std::string& path) const;  // the same services at another origin
 
   void misbehave(const Json& fault) const;
@@ -28,6 +30,7 @@ class TestService {
   static Json body_of(const Json& request);
 
  private:
+  const std::string scheme_;
   int port_ = 0, other_port_ = 0;
   int input_ = -1;  // closing it ends the server
   int process_ = -1;

@@ -16,9 +16,14 @@
 namespace gaze::cli {
 namespace {
 
-ChatTurn turn_of(const std::vector<std::string>& arguments) {
+ChatTurn turn_of(const std::vector<std::string>& arguments, bool needs_question) {
   ChatTurn turn{{arguments.begin(), arguments.end() - 1}, arguments.back()};
   std::error_code ignored;
+  if (!needs_question) {
+    if (std::filesystem::is_regular_file(turn.text, ignored)) turn.inputs.push_back(std::exchange(turn.text, {}));
+    turn.text = to_valid_utf8(turn.text);
+    return turn;
+  }
   if (turn.inputs.empty() && std::filesystem::is_regular_file(turn.text, ignored)) {
     throw Error(ErrorCode::usage, message("{} is a file, and the question is missing", display(turn.text)),
                 message("see: gaze {} --help", "ask"));
@@ -95,10 +100,11 @@ int answer_with(Invocation& invocation, const std::string& name, const ChatTurn&
 }
 
 int run_ask(Invocation& invocation) {
-  const ChatTurn turn = turn_of(invocation.arguments);
+  const std::string model = invocation.settings.text("model"), route = route_of(invocation.settings);
+  const bool transcribes = is_remote_model(model) && writes_down_speech(parse_model_spec(model));
+  const ChatTurn turn = turn_of(invocation.arguments, !transcribes);
   AnswerOptions options = answer_options_of(invocation.settings);
   options.explain = invocation.settings.text("explain");
-  const std::string model = invocation.settings.text("model"), route = route_of(invocation.settings);
   const bool piped = std::find(turn.inputs.begin(), turn.inputs.end(), "-") != turn.inputs.end();
   const bool routed = !route.empty() && !is_remote_model(model) && !piped;  // a pipe cannot be read twice
   if (invocation.settings.flag("dry-run")) return dry_run(invocation, routed ? route : model, turn, options);
@@ -120,7 +126,10 @@ Command ask_command() {
   command.summary = message("ask a question about pictures");
   command.description = message(
       "IMAGE is a file, - for standard input, or a web address that a remote service fetches itself; Gemini also takes "
-      "sound, video and PDF. Before a picture leaves this machine it is turned upright, made smaller where the service "
+      "sound, video and PDF. OpenAI's gpt-4o-transcribe and whisper-1 write down what is said in a sound file; the "
+      "question "
+      "is then a hint (names, the language) and may be missing. Before a picture leaves this machine it is turned "
+      "upright, made smaller where the service "
       "would do so anyway, and loses its metadata. What leaves is said on standard error, with its cost where "
       "prices.json has the price; --dry-run shows it whole and sends nothing. Answers are kept: the same question is "
       "not paid for twice.");
@@ -135,6 +144,7 @@ Command ask_command() {
        message("with OpenAI; the key is in OPENAI_API_KEY")},
       {message("gaze ask a.jpg b.jpg \"What is different?\" --model gemini:gemini-2.5-flash"),
        message("two pictures, with Gemini")},
+      {"gaze ask talk.mp3 --model openai:gpt-4o-transcribe", message("what is said in a recording")},
       {message("gaze ask photo.jpg \"How many people?\" --model http://localhost:8000/v1#qwen2.5-vl --json"),
        message("with your own server (vLLM, Ollama, LM Studio …), for a program")},
       {message("gaze ask photo.jpg \"What is this?\" --model openai:gpt-4o --dry-run"),

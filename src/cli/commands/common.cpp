@@ -34,7 +34,7 @@ ModelEntry choose_model(const Invocation& invocation, const std::string& task) {
   const std::string name = invocation.settings.text("model");
   if (is_remote_model(name)) {
     throw Error(ErrorCode::unsupported_model, message("{} is a remote model, which this command does not take", name),
-                message("ask, chat, caption, match, tag, generate and search --rerank take one"));
+                message("ask, chat, caption, match, tag, embed, generate and search --rerank take one"));
   }
   if (!name.empty()) return store.find(name);
   ModelEntry entry = store.best_for(task);

@@ -6,8 +6,10 @@
 #include "base/message.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/common.h"
+#include "cli/commands/remote.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "tasks/remote_embed.h"
 
 namespace gaze::cli {
 namespace {
@@ -24,25 +26,17 @@ void print(Output& output, const std::string& name, std::span<const float> vecto
   output.line(printable(name) + " " + start + " …");
 }
 
-int run_embed(Invocation& invocation) {
-  const Settings& settings = invocation.settings;
-  Bytes standard_input;
-  const auto paths = pictures_of(invocation.arguments, standard_input, invocation.cancel);
-  const std::vector<std::string> texts = texts_of(settings.texts("text"), invocation.cancel);
-  if (invocation.arguments.empty() && settings.texts("text").empty()) {
-    throw Error(ErrorCode::usage, message("{} needs more: {}", "embed", "gaze embed IMAGE… --text T"),
-                message("see: gaze {} --help", "embed"));
-  }
-  const ModelEntry entry = choose_model(invocation, "embed");
-  const auto encoder = open_model(invocation, entry, {.image_tower = !paths.empty(), .text_tower = !texts.empty()});
+// Pictures first, then texts. The vectors stand in the file `--output` names, else in what is printed.
+struct Vectors {
+  PictureVectors pictures;
+  Tensor texts;  // float32 [texts, dimension]
+};
 
-  Progress progress(paths.size(), message("pictures"));
-  const PictureVectors pictures = embed_pictures(*encoder, paths, standard_input, picture_options(settings),
-                                                 invocation.cancel, [&](std::size_t done) { progress.show(done); });
-  progress.clear();
-  const Tensor text_vectors = embed_texts(*encoder, texts, settings.flag("special"), invocation.cancel);
-  const std::string output = settings.text("output");
-  if (!output.empty()) write_vectors(output, pictures.vectors, text_vectors);
+int show(Invocation& invocation, const std::string& model, std::int64_t dimension,
+         const std::vector<std::string>& texts, const Vectors& made) {
+  const PictureVectors& pictures = made.pictures;
+  const std::string output = invocation.settings.text("output");
+  if (!output.empty()) write_vectors(output, pictures.vectors, made.texts);
   warn_of_failed(pictures.failed);
 
   if (invocation.json()) {
@@ -56,23 +50,70 @@ int run_embed(Invocation& invocation) {
     }
     for (std::size_t i = 0; i < texts.size(); ++i) {
       OrderedJson one{{"input", texts[i]}, {"kind", "text"}};
-      if (output.empty()) one["vector"] = numbers(row(text_vectors, i));
+      if (output.empty()) one["vector"] = numbers(row(made.texts, i));
       embeddings.push_back(std::move(one));
     }
-    invocation.output.document({{"model", entry.name},
-                                {"dimension", encoder->info().dimension},
+    invocation.output.document({{"model", model},
+                                {"dimension", dimension},
                                 {"embeddings", std::move(embeddings)},
                                 {"failed", failed_json(pictures.failed)}});
   } else if (!output.empty()) {
-    invocation.output.line(message("{} vectors of {} numbers: {}", pictures.paths.size() + texts.size(),
-                                   encoder->info().dimension, display(output)));
+    invocation.output.line(
+        message("{} vectors of {} numbers: {}", pictures.paths.size() + texts.size(), dimension, display(output)));
   } else {
     for (std::size_t i = 0; i < pictures.paths.size(); ++i) {
       print(invocation.output, display(pictures.paths[i]), row(pictures.vectors, i));
     }
-    for (std::size_t i = 0; i < texts.size(); ++i) print(invocation.output, texts[i], row(text_vectors, i));
+    for (std::size_t i = 0; i < texts.size(); ++i) print(invocation.output, texts[i], row(made.texts, i));
   }
   return status_for(pictures.failed);
+}
+
+int embed_elsewhere(Invocation& invocation, const std::string& model) {
+  const Settings& settings = invocation.settings;
+  if (!invocation.arguments.empty()) {
+    throw Error(ErrorCode::usage, message("{} makes vectors of texts, not of pictures", model),
+                message("leave the pictures out, or take a model that is here (gaze models)"));
+  }
+  if (settings.flag("special")) {
+    throw Error(ErrorCode::usage, message("remote models know no {}", "--special"), message("leave the option out"));
+  }
+  const std::vector<std::string> texts = texts_of(settings.texts("text"), invocation.cancel);
+  RemoteAccess access(model, !settings.flag("no-cache"));
+  if (settings.flag("dry-run")) {
+    print_request(invocation.output, describe_embedding(access, texts));
+    return 0;
+  }
+  Vectors made;
+  made.texts = embed_texts_remotely(access, texts, invocation.cancel);
+  made.pictures.vectors = Tensor::empty({0, made.texts.size(1)}, DType::f32);
+  return show(invocation, model, made.texts.size(1), texts, made);
+}
+
+int run_embed(Invocation& invocation) {
+  const Settings& settings = invocation.settings;
+  if (invocation.arguments.empty() && settings.texts("text").empty()) {
+    throw Error(ErrorCode::usage, message("{} needs more: {}", "embed", "gaze embed IMAGE… --text T"),
+                message("see: gaze {} --help", "embed"));
+  }
+  if (const std::string name = settings.text("model"); is_remote_model(name)) return embed_elsewhere(invocation, name);
+  if (settings.flag("dry-run")) {
+    throw Error(ErrorCode::usage, message("--dry-run shows what would leave the machine, and nothing would"),
+                message("name a remote model, or leave --dry-run out"));
+  }
+  Bytes standard_input;
+  const auto paths = pictures_of(invocation.arguments, standard_input, invocation.cancel);
+  const std::vector<std::string> texts = texts_of(settings.texts("text"), invocation.cancel);
+  const ModelEntry entry = choose_model(invocation, "embed");
+  const auto encoder = open_model(invocation, entry, {.image_tower = !paths.empty(), .text_tower = !texts.empty()});
+
+  Progress progress(paths.size(), message("pictures"));
+  Vectors made;
+  made.pictures = embed_pictures(*encoder, paths, standard_input, picture_options(settings), invocation.cancel,
+                                 [&](std::size_t done) { progress.show(done); });
+  progress.clear();
+  made.texts = embed_texts(*encoder, texts, settings.flag("special"), invocation.cancel);
+  return show(invocation, entry.name, encoder->info().dimension, texts, made);
 }
 
 }  // namespace
@@ -84,14 +125,23 @@ Command embed_command() {
   command.summary = message("pictures and texts as vectors");
   command.description = message(
       "Every vector has length 1; the dot product of two is their cosine. - reads a picture, or a list of paths, from "
-      "standard input.");
+      "standard input. Remote models (OpenAI's text-embedding-3, gemini-embedding-001, your own server) take texts; "
+      "their "
+      "vectors are kept, so that none is paid for twice.");
   Option texts = text("text", "T", message("a text to embed; - reads one text a line from standard input"));
   texts.repeated = true;
-  command.options = {texts, file("output", "F.npy", message("write the vectors here, one row each, for NumPy")),
-                     decode_option(), no_exif_rotation_option(), special_option()};
+  command.options = {texts,
+                     file("output", "F.npy", message("write the vectors here, one row each, for NumPy")),
+                     decode_option(),
+                     no_exif_rotation_option(),
+                     special_option(),
+                     dry_run_option(),
+                     no_cache_option()};
   command.examples = {{"gaze embed *.jpg --output vectors.npy", message("one row a picture")},
                       {message("gaze embed photo.jpg --text \"a red car\" --json"), message("a picture and a text")},
-                      {"find . -name '*.jpg' | gaze embed - --output all.npy", message("a list of paths from a pipe")}};
+                      {"find . -name '*.jpg' | gaze embed - --output all.npy", message("a list of paths from a pipe")},
+                      {"gaze embed --text - --output texts.npy --model openai:text-embedding-3-small < lines.txt",
+                       message("a text a line, with OpenAI; the key is in OPENAI_API_KEY")}};
   command.run = run_embed;
   return command;
 }

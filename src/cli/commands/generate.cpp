@@ -21,7 +21,8 @@ PictureOrder order_of(const Invocation& invocation) {
       refuse(message("remote models know no {}", "--" + std::string(name)), message("leave the option out"));
     }
   }
-  PictureOrder order{.prompt = to_valid_utf8(invocation.arguments[0]),
+  const std::string prompt = invocation.arguments.empty() ? "" : invocation.arguments[0];
+  PictureOrder order{.prompt = to_valid_utf8(prompt),
                      .size = settings.text("size"),
                      .count = static_cast<int>(settings.integer("count")),
                      .quality = settings.text("quality"),
@@ -29,11 +30,13 @@ PictureOrder order_of(const Invocation& invocation) {
                      .background = settings.text("background"),
                      .pictures = settings.texts("image"),
                      .mask = settings.text("mask")};
-  if (order.prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
+  const bool varies = invocation.arguments.empty() && !order.pictures.empty();
+  if (!varies && order.prompt.find_first_not_of(" \t\r\n") == std::string::npos) {
     refuse(message("the prompt is empty"), message("see: gaze {} --help", "generate"));
   }
-  if (!order.mask.empty() && order.pictures.empty()) {
-    refuse(message("a mask goes with a picture to edit (--image)"), message("see: gaze {} --help", "generate"));
+  if (!order.mask.empty() && (varies || order.pictures.empty())) {
+    refuse(message("a mask goes with a prompt and a picture to edit (--image)"),
+           message("see: gaze {} --help", "generate"));
   }
   return order;
 }
@@ -81,12 +84,14 @@ int run_generate(Invocation& invocation) {
 Command generate_command() {
   Command command;
   command.name = "generate";
-  command.arguments = "PROMPT --output F.png";
+  command.arguments = "[PROMPT] --output F.png";
   command.summary = message("make pictures from words");
   command.description = message(
       "With a remote model: OpenAI's (gpt-image-1, dall-e-3, dall-e-2) or Google's (gemini-2.5-flash-image, "
       "imagen-4.0). "
-      "With --image the picture is changed as the prompt says. What leaves the machine is said on standard error; "
+      "With --image the picture is changed as the prompt says; without a prompt dall-e-2 makes variations of it (of "
+      "its "
+      "middle square). What leaves the machine is said on standard error; "
       "--dry-run shows it whole and sends nothing. A spending cap counts pictures by their price in prices.json.");
   command.options = {file("output", "F.png", message("the picture; of several F-1.png, F-2.png …")),
                      text("size", "WxH", message("for example 1024x1024; default: the service's own")),
@@ -106,9 +111,10 @@ Command generate_command() {
       {"gaze generate \"一只戴草帽的猫，水彩\" --output cat.png --model openai:gpt-image-1", message("with OpenAI")},
       {message("gaze generate \"make the sky red\" --image photo.jpg --output red.png --model openai:gpt-image-1"),
        message("a picture changed")},
+      {"gaze generate --image photo.jpg --output like-it.png --count 3 --model openai:dall-e-2",
+       message("three pictures like this one")},
       {message("gaze generate \"a lighthouse\" --output l.png --count 2 --model gemini:imagen-4.0-generate-001"),
        message("two, with Google's Imagen")}};
-  command.least_arguments = 1;
   command.most_arguments = 1;
   command.run = run_generate;
   return command;
