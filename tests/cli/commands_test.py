@@ -167,7 +167,8 @@ class Commands(GazeTest):
         self.assert_error("usage", "models", "remove", CLIP, status=2)
 
     def test_verify_compares_with_the_reference(self):
-        for name, source in (("clip", CLIP), ("siglip", SIGLIP), ("blip", GOLDEN / "blip/caption_a")):
+        for name, source in (("clip", CLIP), ("chinese-clip", GOLDEN / "chinese_clip"), ("siglip", SIGLIP),
+                             ("blip", GOLDEN / "blip/caption_a")):
             copy = self.folder / name
             shutil.copytree(source, copy)
             self.assertEqual(self.document("models", "verify", copy)["models"][0]["name"], str(copy))
