@@ -1,5 +1,6 @@
 // `gaze generate` as people run it, against server.py.
 #include <fstream>
+#include <span>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +9,6 @@
 #include "gaze_run.h"
 #include "media/encode.h"
 #include "media/image.h"
-#include "providers/encoding.h"
 #include "test_service.h"
 
 namespace gaze {
@@ -82,13 +82,14 @@ TEST_F(GenerateProgramTest, VariesAPicture) {
   const std::vector<Json> sent = service_.requests();
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0]["path"], "/v1/images/variations");
-  const Bytes body = base64_decode(sent[0]["body"].get<std::string>(), "test");
-  const std::string form(reinterpret_cast<const char*>(body.data()), body.size());
-  for (const char* name : {"prompt", "mask", "quality"})
-    EXPECT_THAT(form, Not(HasSubstr("name=\"" + std::string(name))));
-  const std::size_t begin = form.find("\x89PNG");
-  ASSERT_NE(begin, std::string::npos);
-  const Image varied = decode_image(std::span(body).subspan(begin), "test");
+  const auto form = TestService::form_of(sent[0]);
+  ASSERT_EQ(form.size(), 4u);
+  EXPECT_EQ(form[0][0], "image");
+  EXPECT_EQ(form[0][2], "image/png");
+  EXPECT_EQ(form[1], (std::vector<std::string>{"model", "", "", "dall-e-2"}));
+  EXPECT_EQ(form[2], (std::vector<std::string>{"n", "", "", "1"}));
+  EXPECT_EQ(form[3], (std::vector<std::string>{"response_format", "", "", "b64_json"}));
+  const Image varied = decode_image(std::as_bytes(std::span(form[0][3])), "test");
   EXPECT_EQ(varied.width, 40);
   EXPECT_EQ(varied.height, 40);
   EXPECT_LT(varied.row(20)[3 * 2], 60);  // blue from side to side

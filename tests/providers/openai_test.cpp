@@ -338,7 +338,14 @@ TEST_F(OpenAiTest, MakesEditsAndVariesPictures) {
   }
   service_.requests();
   EXPECT_EQ(open("dall-e-2")->generate_images(request, cancel_).size(), 1u);
-  EXPECT_EQ(service_.requests().at(0)["path"], "/v1/images/variations");
+  const Json varied = service_.requests().at(0);
+  EXPECT_EQ(varied["path"], "/v1/images/variations");
+  const std::string png(reinterpret_cast<const char*>(picture.file.data()), picture.file.size());
+  EXPECT_EQ(TestService::form_of(varied),
+            (std::vector<std::vector<std::string>>{{"image", "image1.png", "image/png", png},
+                                                   {"model", "", "", "dall-e-2"},
+                                                   {"n", "", "", "1"},
+                                                   {"response_format", "", "", "b64_json"}}));
   request.pictures.push_back(picture);
   EXPECT_EQ(error_of([&] { open("dall-e-2")->generate_images(request, cancel_); }).code(), ErrorCode::usage);
   EXPECT_EQ(error_of([&] { open("dall-e-2")->generate_images({.prompt = "blocked"}, cancel_); }).code(),
@@ -374,12 +381,24 @@ TEST_F(OpenAiTest, WritesDownWhatIsSaidInAFile) {
   EXPECT_EQ(answer.text, "听到 100000 字节");
   EXPECT_EQ(answer.finish_reason, "stop");
   EXPECT_EQ(answer.usage.seconds, 9);
-  EXPECT_EQ(service_.requests().at(0)["path"], "/v1/audio/transcriptions");
+  const Json sent = service_.requests().at(0);
+  EXPECT_EQ(sent["path"], "/v1/audio/transcriptions");
+  const std::string name = "gaze %22odd%22 " + std::to_string(::getpid()) + ".wav", recording(100'000, 'x');
+  using Form = std::vector<std::vector<std::string>>;
+  EXPECT_EQ(TestService::form_of(sent), (Form{{"file", name, "audio/wav", recording},
+                                              {"model", "", "", "whisper-1"},
+                                              {"prompt", "", "", "Gaze, 猫"},
+                                              {"response_format", "", "", "json"}}));
 
   service_.misbehave({{"path", "/v1/audio"}, {"split", {3, 1, 2}}});
   std::vector<std::string> pieces;
   answer = open("gpt-4o-transcribe")->chat(request, cancel_, [&](std::string_view text) { pieces.emplace_back(text); });
   EXPECT_EQ(answer.text, "听到 100000 字节");
+  EXPECT_EQ(TestService::form_of(service_.requests().at(0)), (Form{{"file", name, "audio/wav", recording},
+                                                                   {"model", "", "", "gpt-4o-transcribe"},
+                                                                   {"prompt", "", "", "Gaze, 猫"},
+                                                                   {"response_format", "", "", "json"},
+                                                                   {"stream", "", "", "true"}}));
   EXPECT_GT(pieces.size(), 5u);
   EXPECT_EQ(answer.usage.completion_tokens, 5);
   pieces.clear();

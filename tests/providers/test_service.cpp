@@ -13,6 +13,14 @@
 #include "providers/encoding.h"
 
 namespace gaze {
+namespace {
+
+std::string bytes_of(const Json& request) {
+  const Bytes bytes = base64_decode(request.at("body").get<std::string>(), "test");
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
 
 TestService::TestService(const std::filesystem::path& tls_folder) : scheme_(tls_folder.empty() ? "http" : "https") {
   int to_child[2], from_child[2];
@@ -57,9 +65,26 @@ std::vector<Json> TestService::requests() const {
 }
 
 Json TestService::body_of(const Json& request) {
-  const Bytes bytes = base64_decode(request.at("body").get<std::string>(), "test");
-  return Json::parse(reinterpret_cast<const char*>(bytes.data()),
-                     reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+  return Json::parse(bytes_of(request));
+}
+
+std::vector<std::vector<std::string>> TestService::form_of(const Json& request) {
+  const std::string body = bytes_of(request), kind = request.at("headers").at("content-type").get<std::string>();
+  const std::string border = "--" + kind.substr(kind.find("boundary=") + 9);
+  std::vector<std::vector<std::string>> fields;
+  for (std::size_t begin = border.size() + 2, end; (end = body.find("\r\n" + border, begin)) != std::string::npos;
+       begin = end + border.size() + 4) {
+    const std::size_t blank = body.find("\r\n\r\n", begin);
+    const std::string head = body.substr(begin, blank - begin) + "\r\n";
+    const auto between = [&](const std::string& before, const std::string& after) {
+      const std::size_t from = head.find(before);
+      if (from == std::string::npos) return std::string();
+      return head.substr(from + before.size(), head.find(after, from + before.size()) - from - before.size());
+    };
+    fields.push_back({between(" name=\"", "\""), between("filename=\"", "\""), between("Content-Type: ", "\r\n"),
+                      body.substr(blank + 4, end - blank - 4)});
+  }
+  return fields;
 }
 
 Error error_of(const std::function<void()>& action) {

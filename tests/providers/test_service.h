@@ -28,6 +28,8 @@ class TestService {
   void misbehave(const Json& fault) const;
   std::vector<Json> requests() const;  // since the last call
   static Json body_of(const Json& request);
+  // A multipart form, its fields in order: {{name, file name, type, value}, …}.
+  static std::vector<std::vector<std::string>> form_of(const Json& request);
 
  private:
   const std::string scheme_;
