@@ -1,6 +1,7 @@
 #include "models/quantised_checkpoint.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 #include <utility>
@@ -92,11 +93,30 @@ struct Stored {
   }
 };
 
-std::optional<BlockType> type_for(const std::string& name, const Shape& shape, WeightBits bits) {
+// What loses most in four bits: values and the way out of the MLP, in the first and last layers and in each third one
+// between, as llama.cpp's Q4_K_M has it.
+bool is_delicate(std::string_view name, int layers) {
+  constexpr std::string_view kLayers = "model.layers.";
+  if (!name.starts_with(kLayers)) return false;
+  if (name.find(".v_proj.") == std::string_view::npos && name.find(".down_proj.") == std::string_view::npos)
+    return false;
+  int layer = 0;
+  std::from_chars(name.data() + kLayers.size(), name.data() + name.size(), layer);
+  return layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
+}
+
+std::optional<BlockType> type_for(std::string_view name, const Shape& shape, WeightBits bits, int layers) {
   if (shape.rank() != 2 || shape[1] % block_elements(BlockType::q8_0) != 0) return {};
   if (bits == WeightBits::eight || name == "model.embed_tokens.weight" || name == "lm_head.weight")
     return BlockType::q8_0;
-  return shape[1] % block_elements(BlockType::q4_k) == 0 ? BlockType::q4_k : BlockType::q4_1;
+  const bool is_wide = shape[1] % block_elements(BlockType::q4_k) == 0;
+  if (is_delicate(name, layers)) return is_wide ? BlockType::q6_k : BlockType::q8_0;
+  return is_wide ? BlockType::q4_k : BlockType::q4_1;
+}
+
+BlockTensor quantised(const Tensor& matrix, BlockType type) {
+  if (type == BlockType::q8_0) return quantise_q8_0(matrix);
+  return type == BlockType::q6_k ? quantise_six_bits(matrix) : quantise_four_bits(matrix);
 }
 
 void write_text(const Parts& parts, const fs::path& from, const fs::path& to, WeightBits bits,
@@ -113,7 +133,7 @@ void write_text(const Parts& parts, const fs::path& from, const fs::path& to, We
     const std::optional<std::string> name = llama::gguf_name(info.name);
     if (!is_text(info.name) || !name) continue;
     if (info.name == "lm_head.weight" && parts.config.tie_word_embeddings) continue;
-    rows.push_back({info.name, type_for(info.name, info.shape, bits)});
+    rows.push_back({info.name, type_for(info.name, info.shape, bits, parts.config.num_hidden_layers)});
     writer.add_tensor(*name, info.shape, rows.back().type);
   }
   const Tensor factors = llama::frequency_factors(parts.config);
@@ -136,7 +156,7 @@ void write_text(const Parts& parts, const fs::path& from, const fs::path& to, We
     if (!row.type) {
       stored.numbers = matrix.to_f32();
     } else {
-      stored.blocks = *row.type == BlockType::q8_0 ? quantise_q8_0(matrix) : quantise_four_bits(matrix);
+      stored.blocks = quantised(matrix, *row.type);
     }
     parts.weights->forget(row.name);
     return stored.bytes();

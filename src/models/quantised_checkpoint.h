@@ -28,9 +28,9 @@ struct QuantiseResult {
 };
 
 // Writes the weights of `parts`, which were opened from the folder `from`, and copies what else the folder says into
-// `to`, an empty folder. Four bits: matrices as quantise_four_bits() makes them, what tokens are and become in eight;
-// rows that are no whole blocks stay numbers. `on_progress`: bytes of weights read, of how many.
-// Errors: disk_full, unsupported_model (a tokenizer that GGUF has no form for), cancelled, bad_weights.
+// `to`, an empty folder. Four bits: matrices as quantise_four_bits() makes them, some as quantise_six_bits(), what
+// tokens are and become in eight; rows that are no whole blocks stay numbers. `on_progress`: bytes of weights read, of
+// how many. Errors: disk_full, unsupported_model (a tokenizer that GGUF has no form for), cancelled, bad_weights.
 QuantiseResult write_quantised_checkpoint(
     const llama::ChatModel::Parts& parts, const std::filesystem::path& from, const std::filesystem::path& to,
     WeightBits bits, const CancelToken& cancel,

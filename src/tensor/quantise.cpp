@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/check.h"
 #include "base/parallel.h"
@@ -14,6 +15,7 @@ namespace {
 using block_layout::Half;
 using block_layout::Q4_1;
 using block_layout::Q4_K;
+using block_layout::Q6_K;
 using block_layout::Q8_0;
 
 constexpr int kPart = 32;  // numbers that share a scale
@@ -147,10 +149,63 @@ void encode_q4_k(const float* x, Q4_K& block) {
   }
 }
 
+// Of a few scales for x ≈ scale · q, q in −32 … 31, the one whose numbers lie nearest.
+float best_scale(const float* x, int count) {
+  constexpr int kTries = 6;
+  float most = 0, best = 0, least_error = std::numeric_limits<float>::infinity();
+  for (int j = 0; j < count; ++j) most = std::fmax(most, std::fabs(x[j]));
+  if (!(most > 0) || !std::isfinite(most)) return 0;
+  for (int i = 0; i < kTries; ++i) {
+    const float inverse = (29 + 0.75f * static_cast<float>(i)) / most;
+    float products = 0, squares = 0, x_squares = 0;
+    for (int j = 0; j < count; ++j) {
+      const float q = std::clamp(std::nearbyint(x[j] * inverse), -32.0f, 31.0f);
+      products += x[j] * q, squares += q * q, x_squares += x[j] * x[j];
+    }
+    if (!(squares > 0)) continue;
+    const float error = x_squares - products * products / squares;  // of the scale by least squares
+    if (error < least_error) least_error = error, best = products / squares;
+  }
+  return best;
+}
+
+// Sixteen scales of sixteen numbers each, in eight bits of a shared one.
+void encode_q6_k(const float* x, Q6_K& block) {
+  constexpr int kParts = 16, kCount = 16;
+  float scales[kParts], most = 0;
+  for (int part = 0; part < kParts; ++part) {
+    scales[part] = best_scale(x + part * kCount, kCount);
+    most = std::max(most, scales[part]);
+  }
+  const float unit = store(most / 127, block.scale);
+  std::fill(std::begin(block.low), std::end(block.low), std::uint8_t{0});
+  std::fill(std::begin(block.high), std::end(block.high), std::uint8_t{0});
+  for (int part = 0; part < kParts; ++part) {
+    const long steps = unit > 0 ? std::lround(std::min(scales[part] / unit, 127.0f)) : 0;
+    block.scales[part] = static_cast<std::int8_t>(steps);
+    const float scale = unit * static_cast<float>(steps), inverse = scale > 0 ? 1 / scale : 0;
+    for (int j = 0; j < kCount; ++j) {
+      const int i = part * kCount + j, half = i / 128, quarter = i % 128 / 32, place = i % 32;
+      const float turned = x[i] * inverse;
+      const int q =
+          std::isfinite(turned) ? static_cast<int>(std::clamp(std::nearbyint(turned), -32.0f, 31.0f)) + 32 : 32;
+      std::uint8_t& low = block.low[half * 64 + quarter % 2 * 32 + place];
+      std::uint8_t& high = block.high[half * 32 + place];
+      low = static_cast<std::uint8_t>(low | (q & 0xF) << (quarter / 2 * 4));
+      high = static_cast<std::uint8_t>(high | (q >> 4) << (2 * quarter));
+    }
+  }
+}
+
 }  // namespace
 
 BlockTensor quantise_q8_0(const Tensor& matrix) {
   return quantise<Q8_0>(matrix, BlockType::q8_0, encode_q8_0);
+}
+
+BlockTensor quantise_six_bits(const Tensor& matrix) {
+  if (matrix.size(1) % block_elements(BlockType::q6_k) != 0) return quantise_q8_0(matrix);
+  return quantise<Q6_K>(matrix, BlockType::q6_k, encode_q6_k);
 }
 
 BlockTensor quantise_four_bits(const Tensor& matrix) {

@@ -169,9 +169,9 @@ Command models_command() {
       "A model is a folder as published on the hub (config.json, model.safetensors, tokenizer files). Installed ones "
       "stand in $GAZE_HOME/models under their hub id; --model also takes the path of one anywhere. `quantise` writes a "
       "language model anew in 4 or 8 bits a weight, as a folder whose model.gguf is mapped into memory as it is (other "
-      "programs read it too): int8 is hardly to be told from the original, int4 is half as large and as fast again. "
-      "Eyes "
-      "keep their numbers; other kinds of models take --precision int8 instead.");
+      "programs read it too). int8 is hardly to be told from the original. int4 is little more than half as large and "
+      "faster, and changes words: for a small model, whose answers it spoils visibly, take int8. Eyes keep their "
+      "numbers; other kinds of models take --precision int8 instead.");
   command.words = {"show", "remove", "verify", "quantise", "cache"};
   command.examples = {{"gaze models", message("all of them")},
                       {"gaze models show gaze-mini", message("one in detail")},
