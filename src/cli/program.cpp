@@ -123,9 +123,9 @@ int run(std::span<const std::string> line, const CancelToken& cancel, bool& json
 
 int run_program(std::span<const std::string> line, const CancelToken& cancel) {
   const char* wanted = std::getenv("GAZE_JSON");
-  const RemoteModelAhead ahead(line);
   bool json = asks_for_json(line) || (wanted && std::string_view(wanted) == "1");
   try {
+    const RemoteModelAhead ahead(line);
     return run(line, cancel, json);
   } catch (const Error& error) {
     return report(error, json);

@@ -136,10 +136,7 @@ ChatAnswer GeminiModel::chat(const ChatRequest& request, const CancelToken& canc
 
 // Two interfaces for pictures: Imagen's own, and models that answer with pictures as well as words.
 HttpRequest GeminiModel::image_request(const ImageRequest& request) const {
-  if (request.prompt.empty()) {
-    throw Error(ErrorCode::usage, message("{} makes no variations of pictures: it needs a prompt", spec_.text),
-                message("say what is to be changed, or take openai:dall-e-2"));
-  }
+  if (request.prompt.empty()) throw_needs_prompt();
   if (spec_.name.starts_with("imagen")) {
     OrderedJson parameters{{"sampleCount", request.count}};
     if (!request.size.empty()) parameters["aspectRatio"] = aspect_ratio(request.size);

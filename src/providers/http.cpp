@@ -1,25 +1,20 @@
 #include "providers/http.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <future>
 #include <mutex>
 #include <span>
-#include <system_error>
 #include <utility>
 
 #include <curl/curl.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "providers/body_reader.h"
 #include "providers/encoding.h"
 
 namespace gaze {
@@ -40,78 +35,6 @@ bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
-
-// Reads a request's body in order, from memory and from files.
-class BodyReader {
- public:
-  explicit BodyReader(const std::vector<BodyPiece>& pieces) : pieces_(pieces) {
-    for (const BodyPiece& piece : pieces) {
-      Source source;
-      if (const auto* file = std::get_if<FilePiece>(&piece)) {
-        source.descriptor = ::open(file->path.c_str(), O_RDONLY | O_CLOEXEC);
-        if (source.descriptor < 0) {
-          const std::string reason = std::generic_category().message(errno);
-          close_all();
-          throw Error(ErrorCode::not_found, message("{}: cannot be opened: {}", display(file->path), reason));
-        }
-        source.length = file->length;
-      } else {
-        source.length = static_cast<std::int64_t>(std::get<std::string>(piece).size());
-      }
-      size_ += source.length;
-      sources_.push_back(source);
-    }
-  }
-  BodyReader(const BodyReader&) = delete;
-  BodyReader& operator=(const BodyReader&) = delete;
-  ~BodyReader() { close_all(); }
-
-  std::int64_t size() const { return size_; }
-
-  // Fills `buffer`; 0 at the end. Throws where a file is shorter than it was.
-  std::size_t read(char* buffer, std::size_t room) {
-    while (piece_ < sources_.size() && within_ == sources_[piece_].length) {
-      ++piece_;
-      within_ = 0;
-    }
-    if (piece_ == sources_.size()) return 0;
-    const Source& source = sources_[piece_];
-    const std::size_t wanted = std::min<std::size_t>(room, static_cast<std::size_t>(source.length - within_));
-    if (source.descriptor < 0) {
-      std::memcpy(buffer, std::get<std::string>(pieces_[piece_]).data() + within_, wanted);
-      within_ += static_cast<std::int64_t>(wanted);
-      return wanted;
-    }
-    const auto& file = std::get<FilePiece>(pieces_[piece_]);
-    ssize_t got;
-    do {
-      got = ::pread(source.descriptor, buffer, wanted, file.offset + within_);
-    } while (got < 0 && errno == EINTR);
-    if (got <= 0)
-      throw Error(ErrorCode::not_found, message("{}: became shorter while it was sent", display(file.path)));
-    within_ += got;
-    return static_cast<std::size_t>(got);
-  }
-
-  void rewind() { piece_ = 0, within_ = 0; }
-
- private:
-  struct Source {
-    int descriptor = -1;  // -1: text
-    std::int64_t length = 0;
-  };
-  void close_all() {
-    for (const Source& source : sources_) {
-      if (source.descriptor >= 0) ::close(source.descriptor);
-    }
-  }
-
-  const std::vector<BodyPiece>& pieces_;
-  std::vector<Source> sources_;
-  std::int64_t size_ = 0;
-  std::size_t piece_ = 0;
-  std::int64_t within_ = 0;
-};
 
 // What libcurl's callbacks work on during one transfer. An exception waits here until libcurl has returned.
 struct Transfer {

@@ -178,10 +178,7 @@ ChatAnswer OpenAiModel::chat(const ChatRequest& request, const CancelToken& canc
 }
 
 HttpRequest OpenAiModel::image_request(const ImageRequest& request) const {
-  if (request.prompt.empty() && official() && !varies_pictures(spec_.name)) {
-    throw Error(ErrorCode::usage, message("{} makes no variations of pictures: it needs a prompt", spec_.text),
-                message("say what is to be changed, or take openai:dall-e-2"));
-  }
+  if (request.prompt.empty() && official() && !varies_pictures(spec_.name)) throw_needs_prompt();
   return openai_images_request(request, spec_.name, address(openai_images_path(request)), headers());
 }
 

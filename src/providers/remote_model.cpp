@@ -20,6 +20,10 @@ HttpRequest RemoteModel::image_request(const ImageRequest&) const {
 std::vector<GeneratedImage> RemoteModel::generate_images(const ImageRequest&, const CancelToken&) const {
   throw_unable(*this, message("make pictures"));
 }
+void RemoteModel::throw_needs_prompt() const {
+  throw Error(ErrorCode::usage, message("{} makes no variations of pictures: it needs a prompt", spec().text),
+              message("say what is to be changed, or take openai:dall-e-2"));
+}
 HttpRequest RemoteModel::embed_request(const std::vector<std::string>&, int) const {
   throw_unable(*this, message("make vectors"));
 }

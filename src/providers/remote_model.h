@@ -150,6 +150,9 @@ class RemoteModel {
   static constexpr std::size_t kTextsAtOnce = 100;
   virtual HttpRequest embed_request(const std::vector<std::string>& texts, int dimensions) const;
   virtual TextVectors embed(const std::vector<std::string>& texts, int dimensions, const CancelToken& cancel) const;
+
+ protected:
+  [[noreturn]] void throw_needs_prompt() const;  // usage
 };
 
 struct RemoteOptions {

@@ -45,29 +45,30 @@ std::vector<std::string> first_batch(std::span<const std::string> texts) {
 }
 
 // A text's vector is kept as the answer to a request for it alone.
-std::vector<float> kept_vector(const RemoteAccess& access, const std::string& text) {
+std::vector<float> kept_vector(const RemoteAccess& access, const std::string& text, int dimensions) {
   if (!access.care().cache) return {};
-  const auto kept = access.care().cache->find(access.model().embed_request({text}, 0));
+  const auto kept = access.care().cache->find(access.model().embed_request({text}, dimensions));
   const Json json = kept ? Json::parse(kept->text, nullptr, false) : Json();
   const bool numbers = json.is_array() && std::ranges::all_of(json, [](const Json& x) { return x.is_number(); });
   return numbers ? json.get<std::vector<float>>() : std::vector<float>();
 }
 
-void keep_vector(const RemoteAccess& access, const std::string& text, const std::vector<float>& vector) {
+void keep_vector(const RemoteAccess& access, const std::string& text, int dimensions,
+                 const std::vector<float>& vector) {
   if (!access.care().cache) return;
   try {
-    access.care().cache->store(access.model().embed_request({text}, 0), {dump_json(vector), "stop", {}, {}});
+    access.care().cache->store(access.model().embed_request({text}, dimensions), {dump_json(vector), "stop", {}, {}});
   } catch (const Error& error) {
     log_warning(error.message());
   }
 }
 
-std::vector<std::vector<float>> ask_for(RemoteAccess& access, const std::vector<std::string>& texts,
+std::vector<std::vector<float>> ask_for(RemoteAccess& access, const std::vector<std::string>& texts, int dimensions,
                                         const CancelToken& cancel) {
   const std::string& name = access.model().spec().text;
   const Usage estimate = estimate_usage(texts);
   const auto reservation = access.account().reserve(name, estimate);
-  TextVectors made = access.model().embed(texts, 0, cancel);
+  TextVectors made = access.model().embed(texts, dimensions, cancel);
   try {
     access.account().record(name, made.usage.prompt_tokens > 0 ? made.usage : estimate);
   } catch (const Error& error) {  // the vectors are paid for: they are not lost over this
@@ -96,12 +97,13 @@ Tensor rows_of_length_one(const std::vector<std::vector<float>>& vectors, const 
 
 }  // namespace
 
-Tensor embed_texts_remotely(RemoteAccess& access, std::span<const std::string> texts, const CancelToken& cancel) {
+Tensor embed_texts_remotely(RemoteAccess& access, std::span<const std::string> texts, int dimensions,
+                            const CancelToken& cancel) {
   std::vector<std::vector<float>> vectors;
   std::vector<std::size_t> places;  // of the texts that are not kept
   std::vector<std::string> unknown;
   for (const std::string& text : texts) {
-    vectors.push_back(kept_vector(access, text));
+    vectors.push_back(kept_vector(access, text, dimensions));
     if (!vectors.back().empty()) continue;
     places.push_back(vectors.size() - 1);
     unknown.push_back(text);
@@ -116,18 +118,18 @@ Tensor embed_texts_remotely(RemoteAccess& access, std::span<const std::string> t
     batches.push_back(first_batch(std::span(unknown).subspan(begin)));
   }
   run_at_once(batches.size(), kAtOnce, cancel, [&](std::size_t index) {
-    auto made = ask_for(access, batches[index], cancel);
+    auto made = ask_for(access, batches[index], dimensions, cancel);
     for (std::size_t i = 0; i < made.size(); ++i) {
-      keep_vector(access, batches[index][i], made[i]);
+      keep_vector(access, batches[index][i], dimensions, made[i]);
       vectors[places[begins[index] + i]] = std::move(made[i]);
     }
   });
   return rows_of_length_one(vectors, access.model().spec().text);
 }
 
-OrderedJson describe_embedding(const RemoteAccess& access, std::span<const std::string> texts) {
+OrderedJson describe_embedding(const RemoteAccess& access, std::span<const std::string> texts, int dimensions) {
   if (access.care().on_departure) access.care().on_departure(departure_of(access, texts));
-  return describe(access.model().embed_request(first_batch(texts), 0));
+  return describe(access.model().embed_request(first_batch(texts), dimensions));
 }
 
 }  // namespace gaze

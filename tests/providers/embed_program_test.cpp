@@ -81,6 +81,15 @@ TEST_F(EmbedProgramTest, WhatIsKeptIsNotPaidForAgain) {
   EXPECT_EQ(service_.requests().size(), 1u);
 }
 
+TEST_F(EmbedProgramTest, ShorterVectorsAreAskedForAndKeptApart) {
+  EXPECT_EQ(embed({"--text", "a"}).json()["dimension"], 3);
+  EXPECT_EQ(embed({"--text", "a", "--dimensions", "2"}).json()["dimension"], 2);
+  EXPECT_EQ(TestService::body_of(service_.requests().at(1))["dimensions"], 2);
+  EXPECT_EQ(embed({"--text", "a"}).json()["dimension"], 3);
+  EXPECT_TRUE(service_.requests().empty());
+  EXPECT_EQ(home_.run({"embed", "--text", "a", "--dimensions", "2", "--json"}).error_code(), "usage");
+}
+
 TEST_F(EmbedProgramTest, ManyTextsGoAHundredAtATimeAndStayInOrder) {
   std::string lines;
   for (std::size_t i = 1; i <= 250; ++i) lines += std::string(i, 'x') + "\n";

@@ -127,12 +127,10 @@ Command ask_command() {
   command.description = message(
       "IMAGE is a file, - for standard input, or a web address that a remote service fetches itself; Gemini also takes "
       "sound, video and PDF. OpenAI's gpt-4o-transcribe and whisper-1 write down what is said in a sound file; the "
-      "question "
-      "is then a hint (names, the language) and may be missing. Before a picture leaves this machine it is turned "
-      "upright, made smaller where the service "
-      "would do so anyway, and loses its metadata. What leaves is said on standard error, with its cost where "
-      "prices.json has the price; --dry-run shows it whole and sends nothing. Answers are kept: the same question is "
-      "not paid for twice.");
+      "question is then a hint (names, the language) and may be missing. Before a picture leaves this machine it is "
+      "turned upright, made smaller where the service would do so anyway, and loses its metadata. What leaves is said "
+      "on standard error, with its cost where prices.json has the price; --dry-run shows it whole and sends nothing. "
+      "Answers are kept: the same question is not paid for twice.");
   command.options = answer_options();
   command.options.push_back(
       file("explain", "OUT.png", message("draw over the pictures which parts the answer looked at; local models")));

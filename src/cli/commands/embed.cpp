@@ -75,17 +75,18 @@ int embed_elsewhere(Invocation& invocation, const std::string& model) {
     throw Error(ErrorCode::usage, message("{} makes vectors of texts, not of pictures", model),
                 message("leave the pictures out, or take a model that is here (gaze models)"));
   }
+  const int dimensions = settings.given("dimensions") ? static_cast<int>(settings.integer("dimensions")) : 0;
   if (settings.flag("special")) {
     throw Error(ErrorCode::usage, message("remote models know no {}", "--special"), message("leave the option out"));
   }
   const std::vector<std::string> texts = texts_of(settings.texts("text"), invocation.cancel);
   RemoteAccess access(model, !settings.flag("no-cache"));
   if (settings.flag("dry-run")) {
-    print_request(invocation.output, describe_embedding(access, texts));
+    print_request(invocation.output, describe_embedding(access, texts, dimensions));
     return 0;
   }
   Vectors made;
-  made.texts = embed_texts_remotely(access, texts, invocation.cancel);
+  made.texts = embed_texts_remotely(access, texts, dimensions, invocation.cancel);
   made.pictures.vectors = Tensor::empty({0, made.texts.size(1)}, DType::f32);
   return show(invocation, model, made.texts.size(1), texts, made);
 }
@@ -100,6 +101,10 @@ int run_embed(Invocation& invocation) {
   if (settings.flag("dry-run")) {
     throw Error(ErrorCode::usage, message("--dry-run shows what would leave the machine, and nothing would"),
                 message("name a remote model, or leave --dry-run out"));
+  }
+  if (settings.given("dimensions")) {
+    throw Error(ErrorCode::usage, message("--dimensions is for remote models: those here make vectors of one length"),
+                message("leave the option out"));
   }
   Bytes standard_input;
   const auto paths = pictures_of(invocation.arguments, standard_input, invocation.cancel);
@@ -126,17 +131,18 @@ Command embed_command() {
   command.description = message(
       "Every vector has length 1; the dot product of two is their cosine. - reads a picture, or a list of paths, from "
       "standard input. Remote models (OpenAI's text-embedding-3, gemini-embedding-001, your own server) take texts; "
-      "their "
-      "vectors are kept, so that none is paid for twice.");
+      "their vectors are kept, so that none is paid for twice.");
   Option texts = text("text", "T", message("a text to embed; - reads one text a line from standard input"));
   texts.repeated = true;
-  command.options = {texts,
-                     file("output", "F.npy", message("write the vectors here, one row each, for NumPy")),
-                     decode_option(),
-                     no_exif_rotation_option(),
-                     special_option(),
-                     dry_run_option(),
-                     no_cache_option()};
+  command.options = {
+      texts,
+      file("output", "F.npy", message("write the vectors here, one row each, for NumPy")),
+      decode_option(),
+      no_exif_rotation_option(),
+      special_option(),
+      integer("dimensions", "N", message("numbers a vector; default: the remote model's own"), "", 1, 65536),
+      dry_run_option(),
+      no_cache_option()};
   command.examples = {{"gaze embed *.jpg --output vectors.npy", message("one row a picture")},
                       {message("gaze embed photo.jpg --text \"a red car\" --json"), message("a picture and a text")},
                       {"find . -name '*.jpg' | gaze embed - --output all.npy", message("a list of paths from a pipe")},

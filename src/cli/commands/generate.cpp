@@ -88,11 +88,9 @@ Command generate_command() {
   command.summary = message("make pictures from words");
   command.description = message(
       "With a remote model: OpenAI's (gpt-image-1, dall-e-3, dall-e-2) or Google's (gemini-2.5-flash-image, "
-      "imagen-4.0). "
-      "With --image the picture is changed as the prompt says; without a prompt dall-e-2 makes variations of it (of "
-      "its "
-      "middle square). What leaves the machine is said on standard error; "
-      "--dry-run shows it whole and sends nothing. A spending cap counts pictures by their price in prices.json.");
+      "imagen-4.0). With --image the picture is changed as the prompt says; without a prompt dall-e-2 makes variations "
+      "of it (of its middle square). What leaves the machine is said on standard error; --dry-run shows it whole and "
+      "sends nothing. A spending cap counts pictures by their price in prices.json.");
   command.options = {file("output", "F.png", message("the picture; of several F-1.png, F-2.png …")),
                      text("size", "WxH", message("for example 1024x1024; default: the service's own")),
                      integer("count", "N", message("how many pictures"), "1", 1, 10),
