@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lazy.h"
 #include "base/limits.h"
 #include "base/message.h"
 #include "base/split_name.h"
@@ -111,6 +112,19 @@ TEST(Message, SpeaksTheUsersLanguage) {
   set_language(Language::chinese);
   EXPECT_EQ(message("{}: not a file", "a"), "a：不是文件");
   set_language(before);
+}
+
+TEST(Lazy, IsMadeOnceAtTheFirstLookThatSucceeds) {
+  int tries = 0;
+  const Lazy<int> value([&tries] {
+    if (++tries == 1) throw Error(ErrorCode::out_of_memory, "not now");
+    return std::make_unique<const int>(7);
+  });
+  EXPECT_EQ(tries, 0);
+  EXPECT_EQ(code_of([&] { (void)*value; }), ErrorCode::out_of_memory);
+  EXPECT_EQ(*value, 7);
+  EXPECT_EQ(*value, 7);
+  EXPECT_EQ(tries, 2);
 }
 
 TEST(Threads, CountsAtLeastOne) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -38,20 +39,23 @@ void fold(const Tensor& hidden, std::int64_t side, std::int64_t scale, Tensor& f
 
 }  // namespace
 
+Idefics3Pictures::Network::Network(const WeightScope& scope, const Config& config)
+    :  // Positions of the reference's variable sizes: a tile is never smaller, so that they are those of the patches.
+      embeddings({.kernel = (scope / "vision_model" / "embeddings" / "patch_embedding").tensor("weight"),
+                  .bias = (scope / "vision_model" / "embeddings" / "patch_embedding").f32("bias"),
+                  .class_embedding = {},
+                  .position_embedding = (scope / "vision_model" / "embeddings" / "position_embedding").f32("weight")},
+                 scope.precision()),
+      encoder(scope / "vision_model" / "encoder" / "layers", config.vision.encoder, clip_layer_names()),
+      post_layernorm(scope / "vision_model" / "post_layernorm", config.vision.encoder.layer_norm_eps),
+      projection(scope / "connector" / "modality_projection" / "proj") {}
+
 Idefics3Pictures::Idefics3Pictures(const WeightScope& scope, const Config& config, const TileProcessor& processor,
                                    const Tokenizer& tokenizer)
     : config_(config),
       processor_(processor),
       tokenizer_(tokenizer),
-      // Positions of the reference's variable sizes: a tile is never smaller, so that they are those of the patches.
-      embeddings_({.kernel = (scope / "vision_model" / "embeddings" / "patch_embedding").tensor("weight"),
-                   .bias = (scope / "vision_model" / "embeddings" / "patch_embedding").f32("bias"),
-                   .class_embedding = {},
-                   .position_embedding = (scope / "vision_model" / "embeddings" / "position_embedding").f32("weight")},
-                  scope.precision()),
-      encoder_(scope / "vision_model" / "encoder" / "layers", config.vision.encoder, clip_layer_names()),
-      post_layernorm_(scope / "vision_model" / "post_layernorm", config.vision.encoder.layer_norm_eps),
-      projection_(scope / "connector" / "modality_projection" / "proj") {}
+      network_([scope, config] { return std::make_unique<const Network>(scope, config); }) {}
 
 void Idefics3Pictures::add_rows(WeightTable& table, const Config& config) {
   const VisionConfig& vision = config.vision;
@@ -67,19 +71,20 @@ void Idefics3Pictures::add_rows(WeightTable& table, const Config& config) {
 Tensor Idefics3Pictures::hidden_states(const Tensor& pixels, int layers) const {
   const std::int64_t tiles = pixels.size(0), length = config_.vision.patches();
   Tensor hidden = Tensor::empty({tiles, length, config_.vision.encoder.hidden_size}, DType::f32);
-  embeddings_(pixels, hidden);
-  encoder_.run(hidden, {.batch = tiles, .length = length}, layers);
+  network_->embeddings(pixels, hidden);
+  network_->encoder.run(hidden, {.batch = tiles, .length = length}, layers);
   return hidden;
 }
 
 Tensor Idefics3Pictures::vectors(const Tensor& pixels) const {
-  Tensor hidden = hidden_states(pixels, encoder_.size());
-  post_layernorm_(hidden, hidden);
+  const Network& network = *network_;
+  Tensor hidden = hidden_states(pixels, network.encoder.size());
+  network.post_layernorm(hidden, hidden);
   const std::int64_t tiles = pixels.size(0), count = config_.vectors(), width = config_.text.hidden_size;
-  Tensor folded = Tensor::empty({tiles * count, config_.folded_width()}, projection_.input_dtype());
+  Tensor folded = Tensor::empty({tiles * count, config_.folded_width()}, network.projection.input_dtype());
   fold(hidden, config_.vision.side(), config_.scale_factor, folded);
   Tensor out = Tensor::empty({tiles * count, width}, DType::f32);
-  projection_(folded, out);
+  network.projection(folded, out);
   return out.reshaped({tiles, count, width});
 }
 

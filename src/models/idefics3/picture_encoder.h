@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lazy.h"
 #include "models/idefics3/config.h"
 #include "models/idefics3/tiles.h"
 #include "models/picture_encoder.h"
@@ -16,7 +17,7 @@ namespace gaze::idefics3 {
 // Immutable; safe to run from several threads at once.
 class Idefics3Pictures final : public PictureEncoder {
  public:
-  // `scope` holds vision_model and connector; `tokenizer` outlives this.
+  // `scope` holds vision_model and connector, which are packed for the first picture; `tokenizer` outlives this.
   Idefics3Pictures(const WeightScope& scope, const Config& config, const TileProcessor& processor,
                    const Tokenizer& tokenizer);
 
@@ -35,13 +36,19 @@ class Idefics3Pictures final : public PictureEncoder {
   std::string marks(int rows, int columns) const;
 
  private:
+  struct Network {
+    Network(const WeightScope& scope, const Config& config);
+
+    PatchEmbedding embeddings;
+    Encoder encoder;
+    LayerNorm post_layernorm;
+    Linear projection;
+  };
+
   Config config_;
   TileProcessor processor_;
   const Tokenizer& tokenizer_;
-  PatchEmbedding embeddings_;
-  Encoder encoder_;
-  LayerNorm post_layernorm_;
-  Linear projection_;
+  Lazy<Network> network_;
 };
 
 // A tensor's name without the differences between releases: "model." and "lm_head." are the language model's,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "media/crop.h"
@@ -9,12 +10,15 @@
 
 namespace gaze::llava {
 
+LlavaPictures::Network::Network(const WeightScope& scope, const Config& config)
+    : tower(scope / "vision_tower", config.vision),
+      linear_1(scope / "multi_modal_projector" / "linear_1", config.projector_hidden_act),
+      linear_2(scope / "multi_modal_projector" / "linear_2") {}
+
 LlavaPictures::LlavaPictures(const WeightScope& scope, const Config& config, const ImageProcessor& processor)
     : config_(config),
       processor_(processor),
-      tower_(scope / "vision_tower", config.vision),
-      linear_1_(scope / "multi_modal_projector" / "linear_1", config.projector_hidden_act),
-      linear_2_(scope / "multi_modal_projector" / "linear_2") {}
+      network_([scope, config] { return std::make_unique<const Network>(scope, config); }) {}
 
 void LlavaPictures::add_rows(WeightTable& table, const Config& config) {
   const int seen = config.vision.encoder.hidden_size, width = config.text.hidden_size;
@@ -26,16 +30,17 @@ void LlavaPictures::add_rows(WeightTable& table, const Config& config) {
 Tensor LlavaPictures::vectors(const Tensor& pixels) const {
   const std::int64_t batch = pixels.size(0), count = config_.vectors(), width = config_.text.hidden_size;
   const std::int64_t seen_width = config_.vision.encoder.hidden_size, tokens = 1 + config_.vision.patches();
-  const Tensor hidden = tower_.hidden_states(pixels, config_.vision_layers).reshaped({batch * tokens, seen_width});
-  Tensor seen = Tensor::empty({batch * count, seen_width}, linear_1_.input_dtype());
+  const auto& [tower, linear_1, linear_2] = *network_;
+  const Tensor hidden = tower.hidden_states(pixels, config_.vision_layers).reshaped({batch * tokens, seen_width});
+  Tensor seen = Tensor::empty({batch * count, seen_width}, linear_1.input_dtype());
   for (std::int64_t i = 0; i < batch; ++i) {
     Tensor to = seen.rows(i * count, (i + 1) * count);
     convert(hidden.rows((i + 1) * tokens - count, (i + 1) * tokens), to);  // the class token stands first
   }
-  Tensor inner = Tensor::empty({batch * count, width}, linear_2_.input_dtype());
+  Tensor inner = Tensor::empty({batch * count, width}, linear_2.input_dtype());
   Tensor out = Tensor::empty({batch * count, width}, DType::f32);
-  linear_1_(seen, inner);
-  linear_2_(inner, out);
+  linear_1(seen, inner);
+  linear_2(inner, out);
   return out.reshaped({batch, count, width});
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/lazy.h"
 #include "media/image_processor.h"
 #include "models/clip/vision_tower.h"
 #include "models/llava/config.h"
@@ -16,7 +17,7 @@ namespace gaze::llava {
 // Immutable; safe to run from several threads at once.
 class LlavaPictures final : public PictureEncoder {
  public:
-  // `scope` holds vision_tower and multi_modal_projector.
+  // `scope` holds vision_tower and multi_modal_projector; they are packed for the first picture.
   LlavaPictures(const WeightScope& scope, const Config& config, const ImageProcessor& processor);
 
   static void add_rows(WeightTable& table, const Config& config);
@@ -28,16 +29,21 @@ class LlavaPictures final : public PictureEncoder {
 
   // pixels: float32 [batch, 3, image_size, image_size]. Returns float32 [batch, vectors, hidden_size].
   Tensor vectors(const Tensor& pixels) const;
-  const clip::VisionTower& tower() const { return tower_; }
+  const clip::VisionTower& tower() const { return network_->tower; }
   const ImageProcessor& image_processor() const { return processor_; }
 
  private:
+  struct Network {
+    Network(const WeightScope& scope, const Config& config);
+
+    clip::VisionTower tower;
+    Linear linear_1, linear_2;
+  };
   Region region(int width, int height) const;
 
   Config config_;
   ImageProcessor processor_;
-  clip::VisionTower tower_;
-  Linear linear_1_, linear_2_;
+  Lazy<Network> network_;
 };
 
 // A tensor's name in this order of words, whichever release of transformers wrote it: "model." and "lm_head." are the
