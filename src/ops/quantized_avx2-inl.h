@@ -1,9 +1,11 @@
-// Products with quantised weights in 256-bit vectors, without include guard: each file that includes it defines
-// GAZE_TARGET, the instructions it may use, and a Dot (below) in an unnamed namespace before.
+// Products with quantised weights in 256-bit vectors, without include guard: each file that includes it defines before
+// what quantized_row_avx2-inl.h asks for, and in the same namespace a Dot, for several rows of activations.
 //
 // Dot::run<Form, R, V>(groups, at, values, stride, starts, starts_stride, dots): for R rows of activations and V groups
 // of weights, the products of the Form::kPart elements from `at` on, from `starts` on. Dot::kSplit: whether it takes
 // values of eight bits as two planes of four.
+
+#include "ops/quantized_row_avx2-inl.h"
 
 namespace gaze {
 namespace {
@@ -133,7 +135,7 @@ void multiply(const QuantizedTask& task) {
 }
 
 void multiply_any(const QuantizedTask& task) {
-  if (multiply_row_avx2(task)) return;
+  if (multiply_row(task)) return;
   switch (task.type) {
     case BlockType::q4_0:
       return multiply<Form<4, 32, false>>(task);

@@ -5,10 +5,14 @@
 
 #include <immintrin.h>
 
+#include "ops/quantized_eight_rows.h"
 #include "ops/quantized_group.h"
 #include "ops/quantized_kernels.h"
+#include "tensor/block_layout.h"
 
 #define GAZE_TARGET __attribute__((target("avx2,f16c,fma")))
+#define GAZE_LAMBDA __attribute__((always_inline, target("avx2,f16c,fma")))
+#define GAZE_INLINE __attribute__((always_inline)) GAZE_TARGET inline
 
 namespace gaze {
 namespace {
@@ -64,6 +68,44 @@ struct Dot {
       }
     }
   }
+};
+
+// For one row of activations. In 16 bits fit the sums of eight products of weights of four and five bits, of four of
+// six bits; of eight bits, multiplied by their sizes, of two: 2 · 128 · 127.
+template <int Bits>
+class Dots {
+  static_assert(Bits == 8 || (Bits == 6 ? 4 : 8) * ((1 << Bits) - 1) * 127 < 1 << 15);
+
+ public:
+  GAZE_INLINE explicit Dots(std::int32_t start) : start_(Bits == 8 ? 0 : start) {}
+
+  GAZE_INLINE void add(int row, __m256i weights, __m256i values) {
+    __m256i sum;
+    if constexpr (Bits == 8) {
+      sum = wide(_mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(values, weights)));
+    } else {
+      sum = _mm256_maddubs_epi16(weights, values);
+    }
+    sums_[row] = begun_[row] ? plus(sums_[row], sum) : sum;
+    begun_[row] = true;
+  }
+  GAZE_INLINE __m256i total() const {
+    __m256i first = plus(_mm256_unpacklo_epi32(sums_[0], sums_[1]), _mm256_unpackhi_epi32(sums_[0], sums_[1]));
+    __m256i second = plus(_mm256_unpacklo_epi32(sums_[2], sums_[3]), _mm256_unpackhi_epi32(sums_[2], sums_[3]));
+    if constexpr (Bits != 8) first = wide(first), second = wide(second);
+    const __m256i all = _mm256_add_epi32(_mm256_unpacklo_epi64(first, second), _mm256_unpackhi_epi64(first, second));
+    return _mm256_add_epi32(all, _mm256_set1_epi32(start_));
+  }
+
+ private:
+  GAZE_INLINE static __m256i plus(__m256i a, __m256i b) {
+    return Bits == 8 ? _mm256_add_epi32(a, b) : _mm256_add_epi16(a, b);
+  }
+  GAZE_INLINE static __m256i wide(__m256i words) { return _mm256_madd_epi16(words, _mm256_set1_epi16(1)); }
+
+  __m256i sums_[4];
+  bool begun_[4] = {};
+  std::int32_t start_;
 };
 
 }  // namespace

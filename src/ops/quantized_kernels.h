@@ -32,12 +32,9 @@ inline constexpr std::int64_t kRowsForTiles = 5;
 void multiply_rows_avx512(const QuantizedTask& task);
 // Many rows of activations: weights are unpacked once into a tile that lies in the second-level cache.
 void multiply_tile_avx512(const QuantizedTask& task);
-// Any number of rows, over groups of eight unpacked rows of weights.
+// Any number of rows, over groups of eight unpacked rows of weights; one row, over eight rows unpacked in registers.
 void multiply_avx2(const QuantizedTask& task);
 void multiply_avx_vnni(const QuantizedTask& task);
-// What the two do with one row of activations, weights unpacked in registers; false: not this task (blocks of 256,
-// rows of weights that are no whole groups).
-bool multiply_row_avx2(const QuantizedTask& task);
 // Any number of rows, one unpacked row of weights after the other.
 void multiply_rows_plain(const QuantizedTask& task);
 
