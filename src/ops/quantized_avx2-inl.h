@@ -44,7 +44,8 @@ GAZE_TARGET void multiply_few(const Stretch& stretch, std::int64_t row, std::int
           stretch.first == 0 ? _mm256_setzero_ps() : _mm256_loadu_ps(out + m * task.out_stride + v * kGroupRows);
     }
   }
-  for (std::int64_t p = 0; p < stretch.elements / F::kPart; ++p) {
+  const std::int64_t parts = stretch.elements / F::kPart;
+  for (std::int64_t p = 0; p < parts; ++p) {
     __m256i dots[R][V];
     Dot::run<F, R, V>(groups, p * F::kPart, values, x.stride, starts + p, task.starts_stride, dots);
     const std::int64_t block = p * F::kPart / 32;

@@ -30,10 +30,6 @@ struct Dot {
     constexpr int kPlanes = F::kBits == 8 ? 2 : 1, kBits = F::kBits / kPlanes;
     constexpr int kQuads = F::kPart / 4, kHeld = kBits == 4 ? 8 : kBits == 5 ? 4 : 2;
     static_assert(kQuads % kHeld == 0 && kHeld * 2 * ((1 << kBits) - 1) * 127 < (1 << 15));
-#pragma GCC unroll 4
-    for (int m = 0; m < R; ++m) {
-      for (int v = 0; v < V; ++v) dots[m][v] = _mm256_set1_epi32(starts[m * starts_stride]);
-    }
 #pragma GCC unroll 2
     for (int plane = 0; plane < kPlanes; ++plane) {
 #pragma GCC unroll 4
@@ -62,10 +58,16 @@ struct Dot {
 #pragma GCC unroll 4
         for (int m = 0; m < R; ++m) {
           for (int v = 0; v < V; ++v) {
-            dots[m][v] = _mm256_add_epi32(dots[m][v], _mm256_madd_epi16(sums[m][v], factor));
+            const __m256i sum = _mm256_madd_epi16(sums[m][v], factor);
+            dots[m][v] = plane == 0 && first == 0 ? sum : _mm256_add_epi32(dots[m][v], sum);
           }
         }
       }
+    }
+#pragma GCC unroll 4
+    for (int m = 0; m < R; ++m) {
+      const __m256i start = _mm256_set1_epi32(starts[m * starts_stride]);
+      for (int v = 0; v < V; ++v) dots[m][v] = _mm256_add_epi32(dots[m][v], start);
     }
   }
 };
