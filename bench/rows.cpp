@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct Size {
   std::int64_t width, bytes;
 };
 constexpr Size kCache{1024, 384 << 10}, kMemory{4096, 512 << 20};
-constexpr int kShortRounds = 100, kRounds = 7;
+constexpr int kShortRounds = 15, kRounds = 7;
 
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -81,33 +82,42 @@ double plain_read(const std::byte* bytes, std::int64_t size) {
   return total == 1 ? 0 : static_cast<double>(size) / seconds / 1e9;
 }
 
-int run(std::vector<std::string_view> names) {
+struct Row {
+  std::string name;
+  std::function<double()> small, large;
+  double cache = 0;
+  std::vector<double> memory;
+};
+
+int run(const std::vector<std::string_view>& names) {
   const std::shared_ptr<std::byte[]> bytes(new std::byte[kMemory.bytes]);
   std::memset(bytes.get(), 0x2C, kMemory.bytes);  // as a half precision scale: 0.065
-  const int threads = compute_threads();
-  std::printf("{\"cpu\": \"%s\", \"threads\": %d", cpu_name().c_str(), threads);
+  std::vector<Row> rows;
   for (const BlockType type : {BlockType::q4_0, BlockType::q4_1, BlockType::q5_0, BlockType::q5_1, BlockType::q8_0,
                                BlockType::q4_k, BlockType::q5_k, BlockType::q6_k}) {
     if (!names.empty() && std::ranges::find(names, to_string(type)) == names.end()) continue;
-    std::printf(",\n \"%s\": {", std::string(to_string(type)).c_str());
-    std::vector<double> read;
-    for (const auto& [name, isa] : present_isas()) {
-      const auto small = product(matrix(type, bytes, kCache), isa, 10),
-                 large = product(matrix(type, bytes, kMemory), isa, 1);
-      double cache = 0;
-      std::vector<double> memory;
-      set_compute_threads(1);
-      for (int round = 0; round < kShortRounds; ++round) cache = std::max(cache, small());
-      set_compute_threads(threads);
-      large();
-      for (int round = 0; round < kRounds; ++round) {
-        memory.push_back(large());
-        read.push_back(plain_read(bytes.get(), kMemory.bytes));
-      }
-      std::printf("\"%s\": {\"cache\": %.1f, \"memory\": %.1f}, ", name, cache, median(memory));
+    for (const auto& [isa_name, isa] : present_isas()) {
+      rows.push_back({.name = std::string(to_string(type)) + " " + isa_name,
+                      .small = product(matrix(type, bytes, kCache), isa, 10),
+                      .large = product(matrix(type, bytes, kMemory), isa, 1)});
     }
-    std::printf("\"read\": %.1f}", median(read));
-    std::fflush(stdout);
+  }
+  const int threads = compute_threads();
+  std::vector<double> read;
+  for (int round = 0; round < kRounds; ++round) {
+    set_compute_threads(1);
+    for (Row& row : rows) {
+      for (int i = 0; i < kShortRounds; ++i) row.cache = std::max(row.cache, row.small());
+    }
+    set_compute_threads(threads);
+    for (Row& row : rows) {
+      row.memory.push_back(row.large());
+      read.push_back(plain_read(bytes.get(), kMemory.bytes));
+    }
+  }
+  std::printf("{\"cpu\": \"%s\", \"threads\": %d, \"read\": %.1f", cpu_name().c_str(), threads, median(read));
+  for (const Row& row : rows) {
+    std::printf(",\n \"%s\": {\"cache\": %.1f, \"memory\": %.1f}", row.name.c_str(), row.cache, median(row.memory));
   }
   std::printf("}\n");
   return 0;
