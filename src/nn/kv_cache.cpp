@@ -2,27 +2,27 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
 #include "base/parallel.h"
 #include "ops/cached_attention.h"
-#include "ops/elementwise.h"
+#include "ops/cached_numbers.h"
 
 namespace gaze {
 
-KvCache::KvCache(const KvCacheShape& shape)
-    : shape_(shape), width_(shape.key_heads * shape.head_size), layers_(static_cast<std::size_t>(shape.layers)) {}
+KvCache::KvCache(const KvCacheShape& shape) : shape_(shape), layers_(static_cast<std::size_t>(shape.layers)) {}
 
 void KvCache::make_room(std::int64_t slots) {
   if (slots <= slots_) return;
   const std::int64_t filled = lengths_.empty() ? 0 : *std::ranges::max_element(lengths_);
   for (Layer& layer : layers_) {
     for (Tensor* old : {&layer.keys, &layer.values}) {
-      Tensor larger = Tensor::empty({shape_.capacity, slots, width_}, shape_.dtype);
+      Tensor larger = Tensor::empty({shape_.capacity, slots, shape_.width()}, shape_.dtype);
       for (std::int64_t p = 0; slots_ > 0 && p < filled; ++p) {
-        Tensor to = larger.reshaped({shape_.capacity * slots, width_}).rows(p * slots, p * slots + slots_);
-        convert(old->reshaped({shape_.capacity * slots_, width_}).rows(p * slots_, (p + 1) * slots_), to);
+        const Tensor from = old->rows(p, p + 1);
+        std::memcpy(larger.rows(p, p + 1).raw(), from.raw(), from.bytes());
       }
       *old = std::move(larger);
     }
@@ -51,13 +51,13 @@ void KvCache::each_kept(std::int64_t length, const std::function<void(const Tens
   for (const Layer& layer : layers_) {
     for (const Tensor* all : {&layer.keys, &layer.values}) {
       if (slots_ == 1) {
-        take(all->reshaped({shape_.capacity, width_}).rows(0, length));
+        take(all->reshaped({shape_.capacity, shape_.width()}).rows(0, length));
         continue;
       }
-      Tensor alone = Tensor::empty({length, width_}, shape_.dtype);  // a row alone lies in the first slot
+      Tensor alone = Tensor::empty({length, shape_.width()}, shape_.dtype);  // a row alone lies in the first slot
       for (std::int64_t p = 0; p < length; ++p) {
         Tensor to = alone.rows(p, p + 1);
-        convert(all->reshaped({shape_.capacity * slots_, width_}).rows(p * slots_, p * slots_ + 1), to);
+        std::memcpy(to.raw(), all->rows(p, p + 1).raw(), to.bytes());
       }
       take(alone);
     }
@@ -69,7 +69,7 @@ void KvCache::resume(std::int64_t length, const std::function<void(Tensor& numbe
   GAZE_CHECK(slots_ == 1 && 0 < length && length <= shape_.capacity);
   for (Layer& layer : layers_) {
     for (Tensor* all : {&layer.keys, &layer.values}) {
-      Tensor numbers = all->reshaped({shape_.capacity, width_}).rows(0, length);
+      Tensor numbers = all->reshaped({shape_.capacity, shape_.width()}).rows(0, length);
       fill(numbers);
     }
   }
@@ -85,12 +85,13 @@ void KvCache::extend(std::int64_t row, std::int64_t count) {
 // Row `from` of qkv to a place of the cache.
 void KvCache::store(Layer& layer, const Tensor& qkv, std::int64_t from, std::int64_t position, std::int64_t slot) {
   const Tensor numbers = qkv.reshaped({qkv.elements()});
+  const std::int64_t count = shape_.key_heads * shape_.head_size, width = shape_.width();
   const std::int64_t keys = from * qkv.size(-1) + shape_.heads * shape_.head_size;
-  const std::int64_t place = (position * slots_ + slot) * width_;
-  Tensor key = layer.keys.reshaped({layer.keys.elements()}).rows(place, place + width_);
-  Tensor value = layer.values.reshaped({layer.values.elements()}).rows(place, place + width_);
-  convert(numbers.rows(keys, keys + width_), key);
-  convert(numbers.rows(keys + width_, keys + 2 * width_), value);
+  const std::int64_t place = (position * slots_ + slot) * width;
+  Tensor key = layer.keys.reshaped({layer.keys.elements()}).rows(place, place + width);
+  Tensor value = layer.values.reshaped({layer.values.elements()}).rows(place, place + width);
+  to_cache(numbers.rows(keys, keys + count), shape_.head_size, key);
+  to_cache(numbers.rows(keys + count, keys + 2 * count), shape_.head_size, value);
 }
 
 void KvCache::attend_part(int layer, std::int64_t row, const Tensor& qkv, Tensor& out) {
@@ -105,19 +106,20 @@ void KvCache::attend_part(int layer, std::int64_t row, const Tensor& qkv, Tensor
              .scale = 1 / std::sqrt(static_cast<float>(shape_.head_size)),
              .causal = true},
             {qkv.reshaped({1, count, qkv.size(-1)}), 0},
-            {own.keys.reshaped({1, shape_.capacity, slots_ * width_}), row * width_},
-            {own.values.reshaped({1, shape_.capacity, slots_ * width_}), row * width_}, filled, {}, result);
+            {own.keys.reshaped({1, shape_.capacity, slots_ * shape_.width()}), row * shape_.width()},
+            {own.values.reshaped({1, shape_.capacity, slots_ * shape_.width()}), row * shape_.width()}, filled, {},
+            result);
 }
 
 void KvCache::add_attention(int layer, const Tensor& qkv, Tensor& sums) const {
   GAZE_CHECK(rows() == 1 && sums.size(1) == length(0));
   const Layer& own = layers_[static_cast<std::size_t>(layer)];
-  const std::int64_t count = qkv.size(0), filled = length(0), size = shape_.head_size;
-  Tensor keys = Tensor::empty({filled, width_}, DType::f32);
+  const std::int64_t count = qkv.size(0), filled = length(0), size = shape_.head_size, width = shape_.key_heads * size;
+  Tensor keys = Tensor::empty({filled, width}, DType::f32);
   for (std::int64_t p = 0; p < filled; ++p) {
     const std::int64_t place = p * slots_ + slot_of_[index(0, p)];
     Tensor to = keys.rows(p, p + 1);
-    convert(own.keys.reshaped({shape_.capacity * slots_, width_}).rows(place, place + 1), to);
+    from_cache(own.keys.reshaped({shape_.capacity * slots_, shape_.width()}).rows(place, place + 1), size, to);
   }
   const float scale = 1 / std::sqrt(static_cast<float>(size));
   parallel_for(count, [&](std::int64_t i) {
@@ -127,7 +129,7 @@ void KvCache::add_attention(int layer, const Tensor& qkv, Tensor& sums) const {
       const float* query = qkv.data<float>() + i * qkv.size(1) + head * size;
       const float* key = keys.data<float>() + head / (shape_.heads / shape_.key_heads) * size;
       for (std::int64_t p = 0; p < seen; ++p) {
-        weights[static_cast<std::size_t>(p)] = scale * std::inner_product(query, query + size, key + p * width_, 0.0f);
+        weights[static_cast<std::size_t>(p)] = scale * std::inner_product(query, query + size, key + p * width, 0.0f);
       }
       const float most = *std::ranges::max_element(weights);
       double sum = 0;

@@ -8,20 +8,24 @@
 #include <vector>
 
 #include "ops/attention.h"
+#include "ops/cached_numbers.h"
 #include "tensor/tensor.h"
 
 namespace gaze {
+
+// What keys and values are kept as. automatic: bf16, or float32 where the model computes in float32.
+enum class KvCacheType { automatic, bf16, int8 };
 
 struct KvCacheShape {
   int layers = 0;
   std::int64_t heads = 0, key_heads = 0, head_size = 0;  // as AttentionShape's
   std::int64_t capacity = 0;                             // positions of a row at most
-  DType dtype = DType::bf16;                             // or float32
+  DType dtype = DType::bf16;                             // or float32, or int8 as ops/cached_numbers.h has it
 
+  // Elements that the keys of a position take, or its values.
+  std::int64_t width() const { return key_heads * cached_size(dtype, head_size); }
   // What one row takes when it is full.
-  std::int64_t bytes() const {
-    return 2 * layers * key_heads * head_size * capacity * static_cast<std::int64_t>(size_of(dtype));
-  }
+  std::int64_t bytes() const { return 2 * layers * width() * capacity * static_cast<std::int64_t>(size_of(dtype)); }
 };
 
 // Belongs to one request; not thread-safe. Memory that no position has reached yet is not touched.
@@ -40,7 +44,7 @@ class KvCache {
   void rewind(std::int64_t length);
 
   // For keeping what was read, and going on from it elsewhere. `take` gets keys, then values, of each layer's first
-  // `length` positions of the only row, [length, key_heads · head_size]; resume() starts over with one row of which
+  // `length` positions of the only row, [length, shape().width()]; resume() starts over with one row of which
   // `fill` gives the same tensors. Positions that no branch has begun before. Errors of resume: out_of_memory; fill's.
   void each_kept(std::int64_t length, const std::function<void(const Tensor& numbers)>& take) const;
   void resume(std::int64_t length, const std::function<void(Tensor& numbers)>& fill);
@@ -71,7 +75,6 @@ class KvCache {
   void store(Layer& layer, const Tensor& qkv, std::int64_t from, std::int64_t position, std::int64_t slot);
 
   KvCacheShape shape_;
-  std::int64_t width_;  // of a position's keys
   std::vector<Layer> layers_;
   std::int64_t slots_ = 0;
   std::vector<std::int32_t> lengths_, lengths_before_;

@@ -11,6 +11,7 @@
 
 #include "base/parallel.h"
 #include "ops/attention_task.h"
+#include "ops/cached_numbers-inl.h"
 #include "ops/scratch.h"
 #include "ops/simd-inl.h"
 
@@ -99,9 +100,7 @@ template <class In>
 void CopyRows(const In* from, std::size_t from_stride, std::size_t rows, std::size_t columns, float factor, float* to,
               std::size_t padded) {
   for (std::size_t r = 0; r < rows; ++r) {
-    ForVectors(columns, [&](auto d, std::size_t i) HWY_ATTR {
-      hn::StoreU(hn::Mul(LoadFloats(d, from + r * from_stride + i), hn::Set(d, factor)), d, to + r * padded + i);
-    });
+    UnpackHead(from + r * from_stride, columns, factor, to + r * padded);
     std::fill(to + r * padded + columns, to + (r + 1) * padded, 0.0f);
   }
 }
@@ -153,6 +152,7 @@ void Pack(const PackTask& task) {
 }
 
 void PackHead(const PackTask& task) {
+  if (task.type == DType::i8) return Pack<std::int8_t>(task);
   task.type == DType::f32 ? Pack<float>(task) : Pack<Bf16>(task);
 }
 
@@ -220,9 +220,10 @@ std::size_t unsigned_of(std::int64_t n) {
 // Packs the first `keys` of one head. key and value: what address() takes, at the head's columns.
 void pack_head(const HeadColumns& key, const HeadColumns& value, std::int64_t row, std::int64_t head,
                std::int64_t head_size, std::int64_t keys, float* packed_keys, float* packed_values) {
+  const std::int64_t stored = cached_size(key.tensor.dtype(), head_size);
   HWY_DYNAMIC_DISPATCH(PackHead)
-  ({.key = address(key, row, 0, head * head_size),
-    .value = address(value, row, 0, head * head_size),
+  ({.key = address(key, row, 0, head * stored),
+    .value = address(value, row, 0, head * stored),
     .type = key.tensor.dtype(),
     .key_stride = unsigned_of(key.tensor.size(2)),
     .value_stride = unsigned_of(value.tensor.size(2)),
@@ -291,8 +292,8 @@ void attention(const AttentionShape& shape, const HeadColumns& query, const Head
   check_out(shape, query, out);
   GAZE_CHECK(keys > 0 && (!shape.causal || queries <= keys));
   GAZE_CHECK(key_lengths.empty() || static_cast<std::int64_t>(key_lengths.size()) == batch);
-  check(key, batch, keys, shape.key_heads * size);
-  check(value, batch, keys, shape.key_heads * size);
+  check(key, batch, keys, shape.key_heads * cached_size(key.tensor.dtype(), size));
+  check(value, batch, keys, shape.key_heads * cached_size(value.tensor.dtype(), size));
 
   // Tasks enough for all threads; a task packs a head's keys once for all its tiles.
   const std::int64_t tiles = tiles_of(queries), heads = batch * shape.heads;

@@ -26,7 +26,8 @@ struct AttentionShape {
 
 // query: [batch, queries, …]; key, value: [batch, ≥ keys, …], of which the first `keys` positions are read, or fewer in
 // rows of the batch that key_lengths (one a row, at least 1; empty: all `keys`) cuts short.
-// out: [batch, queries, heads · head_size]. Each float32 or bf16, key and value alike.
+// out: [batch, queries, heads · head_size]. Each float32 or bf16; key and value alike, and int8 as well: as
+// ops/cached_numbers.h has it.
 void attention(const AttentionShape& shape, const HeadColumns& query, const HeadColumns& key, const HeadColumns& value,
                std::int64_t keys, std::span<const std::int32_t> key_lengths, Tensor& out);
 

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ops/cached_numbers.h"
 #include "ops/reference.h"
 #include "ops/test_support.h"
 
@@ -65,6 +66,23 @@ TEST(Attention, ReadsAPartlyFilledCache) {
       Tensor out = Tensor::empty({2, queries, 96}, DType::f32);
       attention(shape, {query}, {key}, {value}, 29, {}, out);
       expect_close(out, reference::attention(shape, {query}, {key}, {value}, 29, {}), 5e-6);
+    }
+  });
+}
+
+TEST(Attention, ReadsACacheInInt8) {
+  for_each_target([] {
+    for (const std::int64_t size : {24, 64, 80}) {
+      const AttentionShape shape{4, 2, size, 0.2f, true};
+      const Tensor query = random({2, 70, 4 * size}, 1);
+      Tensor keys = Tensor::empty({2, 100, 2 * cached_size(DType::i8, size)}, DType::i8), values = keys.clone();
+      to_cache(random({2, 100, 2 * size}, 2), size, keys);
+      to_cache(random({2, 100, 2 * size}, 3), size, values);
+      Tensor out = Tensor::empty({2, 70, 4 * size}, DType::f32);
+      attention(shape, {query}, {keys}, {values}, 93, {}, out);
+      const Tensor key = reference::from_cache(keys, size).reshaped({2, 100, 2 * size});
+      const Tensor value = reference::from_cache(values, size).reshaped({2, 100, 2 * size});
+      expect_close(out, reference::attention(shape, {query}, {key}, {value}, 93, {}), 5e-6);
     }
   });
 }

@@ -21,7 +21,8 @@ struct CachedAttention {
 
 // out[r] = softmax(query[r] · keysᵀ · scale) · values, head by head.
 // query: [rows, ≥ heads · head_size], the first columns are read; keys, values: [positions, slots, key_heads ·
-// head_size]; out: [rows, heads · head_size]. query and out: float32 or bf16 each; keys and values alike.
+// cached_size(…, head_size)], float32, bf16 or int8, alike, as ops/cached_numbers.h has them; out: [rows, heads ·
+// head_size]. query and out: float32 or bf16 each.
 void cached_attention(const CachedAttention& shape, const Tensor& query, const Tensor& keys, const Tensor& values,
                       Tensor& out);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/cached_numbers.h"
+
 namespace gaze::reference {
 namespace {
 
@@ -127,6 +129,55 @@ Tensor attention(const AttentionShape& shape, const HeadColumns& query, const He
           }
           out.data<float>()[((b * queries + i) * shape.heads + h) * size + d] = static_cast<float>(mean);
         }
+      }
+    }
+  }
+  return out;
+}
+
+Tensor from_cache(const Tensor& cached, std::int64_t head_size) {
+  if (cached.dtype() != DType::i8) return cached.to_f32();
+  const std::int64_t stored = cached_size(DType::i8, head_size), heads = cached.elements() / stored;
+  Tensor numbers = Tensor::empty({heads * stored / cached.size(-1), cached.size(-1) / stored * head_size}, DType::f32);
+  for (std::int64_t h = 0; h < heads; ++h) {
+    const std::int8_t* from = cached.data<std::int8_t>() + h * stored;
+    const auto* scales = reinterpret_cast<const Bf16*>(from + head_size + head_size % 2);
+    for (std::int64_t i = 0; i < head_size; ++i) {
+      numbers.data<float>()[h * head_size + i] = static_cast<float>(from[i]) * to_float(scales[i / kCacheGroup]);
+    }
+  }
+  return numbers;
+}
+
+Tensor cached_attention(const CachedAttention& shape, const Tensor& query, const Tensor& keys, const Tensor& values) {
+  const Tensor q = query.to_f32(), k = from_cache(keys, shape.head_size), v = from_cache(values, shape.head_size);
+  const auto rows = static_cast<std::int64_t>(shape.lengths.size());
+  const std::int64_t slots = keys.size(1), size = shape.head_size, group = shape.heads / shape.key_heads;
+  Tensor out = Tensor::empty({rows, shape.heads * size}, DType::f32);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t h = 0; h < shape.heads; ++h) {
+      const auto at = [&](std::int64_t p) {
+        const std::int64_t slot = shape.slots[static_cast<std::size_t>(r * shape.capacity + p)];
+        return ((p * slots + slot) * shape.key_heads + h / group) * size;
+      };
+      const std::int64_t length = shape.lengths[static_cast<std::size_t>(r)];
+      std::vector<double> weights;
+      double largest = -INFINITY, sum = 0;
+      for (std::int64_t p = 0; p < length; ++p) {
+        double score = 0;
+        for (std::int64_t i = 0; i < size; ++i) {
+          score += double{q.data<float>()[r * q.size(1) + h * size + i]} * k.data<float>()[at(p) + i];
+        }
+        weights.push_back(score * shape.scale);
+        largest = std::max(largest, weights.back());
+      }
+      for (double& weight : weights) sum += weight = std::exp(weight - largest);
+      for (std::int64_t i = 0; i < size; ++i) {
+        double mean = 0;
+        for (std::int64_t p = 0; p < length; ++p) {
+          mean += weights[static_cast<std::size_t>(p)] / sum * v.data<float>()[at(p) + i];
+        }
+        out.data<float>()[(r * shape.heads + h) * size + i] = static_cast<float>(mean);
       }
     }
   }

@@ -6,6 +6,7 @@
 
 #include "ops/activation.h"
 #include "ops/attention.h"
+#include "ops/cached_attention.h"
 #include "tensor/tensor.h"
 
 namespace gaze::reference {
@@ -20,5 +21,8 @@ Tensor l2_normalize(const Tensor& x);
 Tensor softmax(const Tensor& x);
 Tensor attention(const AttentionShape& shape, const HeadColumns& query, const HeadColumns& key,
                  const HeadColumns& value, std::int64_t keys, std::span<const std::int32_t> key_lengths);
+// cached: […, heads · cached_size(…, head_size)]; the result [rows, heads · head_size].
+Tensor from_cache(const Tensor& cached, std::int64_t head_size);
+Tensor cached_attention(const CachedAttention& shape, const Tensor& query, const Tensor& keys, const Tensor& values);
 
 }  // namespace gaze::reference

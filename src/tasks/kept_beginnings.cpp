@@ -8,8 +8,11 @@
 namespace gaze {
 namespace {
 
-ContentHash hash_of(std::span<const TokenId> ids, std::span<const SeenPicture> shown) {
-  std::string key(reinterpret_cast<const char*>(ids.data()), ids.size_bytes());
+// Of a beginning as this decoder keeps it.
+ContentHash hash_of(std::span<const TokenId> ids, std::span<const SeenPicture> shown,
+                    const llama::TextDecoder& decoder) {
+  std::string key(to_string(decoder.cache_dtype()));
+  key.append(reinterpret_cast<const char*>(ids.data()), ids.size_bytes());
   for (const SeenPicture& each : shown) {
     key.append(reinterpret_cast<const char*>(&each.content), sizeof(each.content));
   }
@@ -28,7 +31,7 @@ bool KeptBeginnings::begin(std::span<const TokenId> prompt, std::span<const Seen
                            llama::TextDecoder& decoder) const {
   const std::span<const TokenId> ids = beginning_of(prompt);
   if (ids.empty()) return false;
-  return cache_.find_beginning(hash_of(ids, shown), decoder.beginning_bytes(std::ssize(ids)),
+  return cache_.find_beginning(hash_of(ids, shown, decoder), decoder.beginning_bytes(std::ssize(ids)),
                                [&](const auto& read) { decoder.begin_with(ids, read); });
 }
 
@@ -37,7 +40,7 @@ void KeptBeginnings::keep(std::span<const TokenId> prompt, std::span<const SeenP
   const std::span<const TokenId> ids = beginning_of(prompt);
   if (ids.empty()) return;
   const std::int64_t length = std::ssize(ids);
-  cache_.store_beginning(hash_of(ids, shown), decoder.beginning_bytes(length),
+  cache_.store_beginning(hash_of(ids, shown, decoder), decoder.beginning_bytes(length),
                          [&](const auto& write) { decoder.keep_beginning(length, write); });
 }
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/message.h"
 #include "generate/choices.h"
 #include "generate/generate.h"
@@ -57,11 +58,21 @@ GenerationConfig config_for(const llama::ChatModel& model, const AnswerOptions& 
   return config;
 }
 
+// How long a conversation may be: positions that fit into memory, by what their keys and values are kept as.
+struct Room {
+  KvCacheType kept = KvCacheType::automatic;
+  std::int64_t positions = 0;  // kept so
+  std::int64_t in_int8 = 0;
+  bool turns = false;  // to int8, where the others do not suffice
+
+  std::int64_t most() const { return turns ? std::max(positions, in_int8) : positions; }
+};
+
 class LocalChat final : public VisualChat {
  public:
-  // `room`: positions that fit into memory; `read`: where beginnings are kept.
+  // `read`: where beginnings are kept.
   LocalChat(std::string name, std::unique_ptr<const llama::ChatModel> model, std::optional<VisionCache> cache,
-            std::optional<VisionCache> read, std::int64_t room)
+            std::optional<VisionCache> read, const Room& room)
       : name_(std::move(name)), model_(std::move(model)), room_(room) {
     if (read) beginnings_.emplace(*std::move(read), picture_token());
     if (model_->pictures()) looker_.emplace(*model_, std::move(cache));
@@ -322,7 +333,7 @@ class LocalChat final : public VisualChat {
   }
 
   std::int64_t most_positions() const {
-    return std::min<std::int64_t>(model_->config().max_position_embeddings, room_);
+    return std::min<std::int64_t>(model_->config().max_position_embeddings, room_.most());
   }
 
   // Errors: usage (the model reads no more), out_of_memory.
@@ -332,10 +343,11 @@ class LocalChat final : public VisualChat {
       throw Error(ErrorCode::usage, message("the prompt has {} tokens; the model reads at most {}", length, most - 1),
                   message("shorten the question, or begin a new conversation"));
     }
-    if (length >= room_) {
+    if (length >= room_.most()) {
       throw Error(ErrorCode::out_of_memory,
-                  message("the prompt has {} tokens; this process' memory suffices for {}", length, room_ - 1),
-                  message("shorten the question, or begin a new conversation"));
+                  message("the prompt has {} tokens; this process' memory suffices for {}", length, room_.most() - 1),
+                  length < room_.in_int8 ? message("with --kv-cache int8 it suffices for {}", room_.in_int8 - 1)
+                                         : message("shorten the question, or begin a new conversation"));
     }
   }
 
@@ -356,7 +368,17 @@ class LocalChat final : public VisualChat {
                     const CancelToken& cancel) {
     const bool is_new = !decoder_ || decoder_->max_positions() < capacity;
     if (is_new) {
-      decoder_ = model_->decoder(std::min<std::int64_t>(most_positions(), std::max(2 * capacity, 1024)));
+      const bool turned = room_.turns && capacity > room_.positions;
+      const std::int64_t most = turned ? room_.in_int8 : room_.positions;
+      if (turned && !said_turned_) {
+        log_note(
+            message("keys and values are kept in int8: in bf16 memory suffices for {} tokens, not for {} "
+                    "(--kv-cache)",
+                    std::max<std::int64_t>(room_.positions, 0), capacity));
+        said_turned_ = true;
+      }
+      decoder_ = model_->decoder(std::min<std::int64_t>(most, std::max(2 * capacity, 1024)),
+                                 turned ? KvCacheType::int8 : room_.kept);
     }
     decoder_->set_cancel(&cancel);
     if (model_->pictures()) decoder_->set_pictures(vectors_of(shown, picture_token(), model_->config().hidden_size));
@@ -365,7 +387,8 @@ class LocalChat final : public VisualChat {
 
   std::string name_;
   std::unique_ptr<const llama::ChatModel> model_;
-  std::int64_t room_;
+  Room room_;
+  bool said_turned_ = false;
   std::optional<PictureLooker> looker_;  // of a model with eyes
   std::vector<ChatLine> lines_;
   std::vector<SeenPicture> shown_;  // all pictures of the lines, in their order
@@ -374,13 +397,16 @@ class LocalChat final : public VisualChat {
   bool began_as_kept_ = false;  // the decoder
 };
 
-// How many positions a conversation may have, before minutes go into loading what memory cannot hold.
+// How long a conversation may be, before minutes go into loading what memory cannot hold.
 // Errors: out_of_memory.
-std::int64_t check_memory(const fs::path& path, const LocalChatOptions& options) {
+Room check_memory(const fs::path& path, const LocalChatOptions& options) {
   const std::int64_t present = options.memory_bytes > 0 ? options.memory_bytes : examine_machine().memory_bytes;
-  const TalkNeeds needs = needs_to_talk(path, options.eyes, options.precision);
-  const std::int64_t room = needs.positions_in(present);
-  if (room >= std::min(kShortTalk, needs.most_positions)) return room;
+  const TalkNeeds needs = needs_to_talk(path, options.eyes, options.precision, options.kept);
+  const Room room{.kept = options.kept,
+                  .positions = needs.positions_in(present),
+                  .in_int8 = needs.in_int8().positions_in(present),
+                  .turns = options.kept == KvCacheType::automatic && options.precision != Precision::f32};
+  if (room.most() >= std::min(kShortTalk, needs.most_positions)) return room;
   throw Error(ErrorCode::out_of_memory,
               message("{}: to answer takes {} MiB, and this process may use {} MiB of memory", display(path),
                       needs.bytes(kLongTalk) / MiB, present / MiB),
@@ -390,7 +416,7 @@ std::int64_t check_memory(const fs::path& path, const LocalChatOptions& options)
 }  // namespace
 
 std::unique_ptr<VisualChat> open_local_chat(const fs::path& path, std::string name, const LocalChatOptions& options) {
-  const std::int64_t room = check_memory(path, options);
+  const Room room = check_memory(path, options);
   auto model = load_chat_model(path, options.precision, options.eyes);
   std::optional<VisionCache> cache, read;
   if (model->pictures() && !options.vision_cache.empty()) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "nn/kv_cache.h"
 #include "ops/precision.h"
 #include "tasks/visual_chat.h"
 
@@ -13,6 +14,8 @@ namespace gaze {
 
 struct LocalChatOptions {
   Precision precision = Precision::automatic;
+  // Keys and values. automatic: int8, which is said, where a conversation fits into memory only so, but in float32.
+  KvCacheType kept = KvCacheType::automatic;
   std::filesystem::path eyes;          // what load_chat_model takes as such, as ModelEntry has it; empty: none
   std::filesystem::path vision_cache;  // where what it saw is kept; empty: nowhere
   bool keeps_beginnings = false;       // there too, for the next question about the same pictures

@@ -50,6 +50,22 @@ INSTANTIATE_TEST_SUITE_P(Reference, LocalChatTest,
                            return name;
                          });
 
+// Keys and values in int8: the same choices, nearly as likely, random weights make much of little.
+TEST_P(LocalChatTest, AnswersInInt8AreNearlyThose) {
+  const auto exact = open(),
+             small = open_local_chat(folder_, "model", {.precision = Precision::f32, .kept = KvCacheType::int8});
+  const ChatTurn turn{{picture(0)}, "What is this?"};
+  const AnswerOptions listed{.choices = {"a dog", "two cats", "yes"}};
+  const VisualAnswer first = ask(*exact, turn, listed), second = ask(*small, turn, listed);
+  double most = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double difference = std::fabs(first.choices[i].log_probability - second.choices[i].log_probability);
+    EXPECT_LT(difference, 0.2) << i;
+    most = std::max(most, difference);
+  }
+  EXPECT_GT(most, 1e-6);  // it is int8
+}
+
 TEST_P(LocalChatTest, AnswersAreTheReferencesForQuestionsAndForWholePrompts) {
   for (const Json& each : cases_.at("cases")) {
     ChatTurn turn;
@@ -284,6 +300,11 @@ TEST_P(LocalChatTest, WhatWasReadOfAPictureIsKept) {
   opened.precision = Precision::bf16;
   answer("What is this?", plain);
   EXPECT_EQ(read().size(), 4u);
+  opened.kept = KvCacheType::int8;  // of them, a conversation in bf16 knows nothing, nor the other way round
+  const auto in_int8 = answer("What is this?", listed).choices[1].log_probability;
+  EXPECT_EQ(read().size(), 5u);
+  EXPECT_NEAR(answer("What is this?", listed).choices[1].log_probability, in_int8, 1e-6);
+  EXPECT_EQ(read().size(), 5u);
   const VisionCache::Use use = VisionCache::use_of(kept);
   EXPECT_EQ(use.pictures, 4);  // two, in two precisions
   EXPECT_GT(use.bytes, 4 * std::ssize(whole) / 2);

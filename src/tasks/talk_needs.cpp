@@ -11,6 +11,7 @@
 #include "models/chat_models.h"
 #include "models/checkpoint.h"
 #include "models/llama/gguf.h"
+#include "models/llama/text_model.h"
 #include "models/llava/own_layout.h"
 #include "models/mmproj.h"
 #include "models/quantised_checkpoint.h"
@@ -60,19 +61,19 @@ std::int64_t look_bytes(const Json& vision, std::int64_t tiles) {
   return tiles * (patches * patches * number("hidden_size", 768) * kWidths + 3 * side * side) * kFloat;
 }
 
-void add_text(const llama::Config& config, Precision precision, TalkNeeds& needs) {
-  const std::int64_t number = precision == Precision::f32 ? kFloat : std::int64_t{sizeof(Bf16)};
+void add_text(const llama::Config& config, Precision precision, KvCacheType kept, TalkNeeds& needs) {
   const std::int64_t widths =
       3 * config.hidden_size + config.query_width() + 2 * config.key_width() + 3 * config.intermediate_size;
   needs.most_positions = config.max_position_embeddings;
-  needs.a_position = 2 * number * config.num_hidden_layers * config.key_width();
+  needs.a_position = llama::cache_shape(config, precision, kept, 1).bytes();
+  needs.a_position_in_int8 = llama::cache_shape(config, precision, KvCacheType::int8, 1).bytes();
   needs.work = kProgram + std::min<std::int64_t>(kPart, needs.most_positions) * widths * kFloat;
 }
 
-TalkNeeds needs_of_file(const fs::path& model, const fs::path& eyes, Precision precision) {
+TalkNeeds needs_of_file(const fs::path& model, const fs::path& eyes, Precision precision, KvCacheType kept) {
   TalkNeeds needs{.is_file = true};
   const GgufFile file(map_weight_file(model));
-  add_text(llama::read_gguf_config(file, display(model)), precision, needs);
+  add_text(llama::read_gguf_config(file, display(model)), precision, kept, needs);
   for (const TensorInfo& info : file.tensors()) {
     needs.weights += text_bytes(file, info, precision);
     needs.in_four_bits += static_cast<std::int64_t>(static_cast<double>(info.shape.elements()) * kFourBits);
@@ -88,10 +89,10 @@ TalkNeeds needs_of_file(const fs::path& model, const fs::path& eyes, Precision p
   return needs;
 }
 
-TalkNeeds needs_of_folder(const fs::path& folder, const fs::path& eyes, Precision precision) {
+TalkNeeds needs_of_folder(const fs::path& folder, const fs::path& eyes, Precision precision, KvCacheType kept) {
   TalkNeeds needs{.is_quantised = is_quantised_checkpoint(folder)};
   const Checkpoint checkpoint = open_checkpoint(folder);
-  add_text(language_config(checkpoint.config, checkpoint.config_name()), precision, needs);
+  add_text(language_config(checkpoint.config, checkpoint.config_name()), precision, kept, needs);
   std::int64_t text = 0, seeing = 0;
   for (const TensorInfo& info : checkpoint.weights->tensors()) {
     if (is_of_eyes(info.name)) {
@@ -128,16 +129,23 @@ std::int64_t TalkNeeds::positions_in(std::int64_t memory) const {
   return std::min(most_positions, (memory - weights - work) / std::max<std::int64_t>(a_position, 1));
 }
 
-TalkNeeds needs_to_talk(const fs::path& model, const fs::path& eyes, Precision precision) {
+TalkNeeds TalkNeeds::in_int8() const {
+  TalkNeeds needs = *this;
+  needs.a_position = a_position_in_int8;
+  return needs;
+}
+
+TalkNeeds needs_to_talk(const fs::path& model, const fs::path& eyes, Precision precision, KvCacheType kept) {
   std::error_code ignored;
-  return fs::is_directory(model, ignored) ? needs_of_folder(model, eyes, precision)
-                                          : needs_of_file(model, eyes, precision);
+  return fs::is_directory(model, ignored) ? needs_of_folder(model, eyes, precision, kept)
+                                          : needs_of_file(model, eyes, precision, kept);
 }
 
 std::string what_would_fit(const TalkNeeds& needs, const std::string& name, std::int64_t memory) {
   TalkNeeds smaller = needs;
   smaller.weights = needs.in_four_bits;
   const std::int64_t four_bits = smaller.bytes(kLongTalk), positions = needs.positions_in(memory);
+  const std::int64_t in_int8 = needs.in_int8().positions_in(memory);
   std::string fewer_bits, shorter;
   if (!needs.is_quantised && four_bits <= memory) {
     fewer_bits =
@@ -145,7 +153,13 @@ std::string what_would_fit(const TalkNeeds& needs, const std::string& name, std:
             ? message("take a file of fewer bits a weight: in Q4_K_M it takes {} MiB", four_bits / MiB)
             : message("in four bits it takes {} MiB: gaze models quantise {} --to int4", four_bits / MiB, name);
   }
-  if (positions >= kShortTalk) shorter = message("conversations of up to {} tokens fit", positions);
+  if (in_int8 >= kShortTalk && in_int8 > positions) {
+    shorter = positions < kShortTalk
+                  ? message("with --kv-cache int8 conversations of up to {} tokens fit", in_int8)
+                  : message("conversations of up to {} tokens fit, with --kv-cache int8 up to {}", positions, in_int8);
+  } else if (positions >= kShortTalk) {
+    shorter = message("conversations of up to {} tokens fit", positions);
+  }
   if (fewer_bits.empty() && shorter.empty()) return message("choose a smaller model");
   return fewer_bits.empty() || shorter.empty() ? shorter + fewer_bits : message("{}; {}", shorter, fewer_bits);
 }

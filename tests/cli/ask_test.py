@@ -138,6 +138,22 @@ class Ask(GazeTest):
         self.assert_error("invalid_json", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", "{\"a\"")
         self.assert_error("not_found", "ask", WIDE, "a", "--model", LLAVA, "--json-schema", self.folder / "no.json")
 
+    def test_keys_and_values_take_what_is_asked_for(self):
+        def said(*more):
+            result = self.document("ask", WIDE, "What is this?", "--model", LLAVA, "--precision", "f32", "--choices",
+                                   "a dog,two cats", *more)
+            return [one["log_probability"] for one in result["choices"]]
+        exact, half, small = said(), said("--kv-cache", "bf16"), said("--kv-cache", "int8")
+        self.assertEqual(exact, said("--kv-cache", "auto", "--no-cache"))
+        for some, others in ((exact, half), (half, small), (exact, small)):
+            self.assertNotEqual(some, others)
+            for one, other in zip(some, others):
+                self.assertAlmostEqual(one, other, delta=0.2)
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text('[ask]\nkv-cache = "int8"\n')
+        self.assertEqual(said(), small)  # from what was kept of it, in int8 too
+        self.assert_error("usage", "ask", "a", "--model", LLAVA, "--kv-cache", "int4", status=2)
+
     def test_explained_answers_are_a_picture(self):
         output = self.folder / "looked.png"
         for model in (LLAVA, SMOLVLM):

@@ -86,6 +86,10 @@ std::vector<Option> answer_options() {
           std::move(choices),
           std::move(detail),
           std::move(schema),
+          choice("kv-cache", {"auto", "bf16", "int8"},
+                 message("how keys and values are kept; int8 takes half the memory, auto takes it only where bf16 does "
+                         "not fit; local models"),
+                 "auto"),
           file("mmproj", "FILE", message("the GGUF file with the image part of a .gguf model")),
           no_exif_rotation_option()};
 }
@@ -114,11 +118,19 @@ AnswerOptions answer_options_of(const Settings& settings) {
   return options;
 }
 
+KvCacheType kv_cache_of(const Settings& settings) {
+  const std::string kept = settings.text("kv-cache");
+  return kept == "int8" ? KvCacheType::int8 : kept == "bf16" ? KvCacheType::bf16 : KvCacheType::automatic;
+}
+
 Talk open_talk(const Invocation& invocation, const std::string& name, bool keep_answers) {
   const std::string mmproj = invocation.settings.text("mmproj");
   Talk talk;
   const bool keeps = !invocation.settings.has("no-cache") || !invocation.settings.flag("no-cache");
-  LocalChatOptions options{.precision = precision_of(invocation), .eyes = mmproj, .keeps_beginnings = keeps};
+  LocalChatOptions options{.precision = precision_of(invocation),
+                           .kept = kv_cache_of(invocation.settings),
+                           .eyes = mmproj,
+                           .keeps_beginnings = keeps};
   if (keeps) options.vision_cache = VisionCache::default_folder();
   std::error_code ignored;
   if (std::filesystem::is_regular_file(name, ignored) && is_local_chat(name)) {  // a .gguf file

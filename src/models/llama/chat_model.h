@@ -50,8 +50,8 @@ class ChatModel {
   const GenerationConfig& generation_defaults() const { return parts_.defaults; }
 
   // `capacity`: positions, prompt and answer together, at most max_position_embeddings. The model outlives it.
-  std::unique_ptr<TextDecoder> decoder(std::int64_t capacity) const {
-    return std::make_unique<TextDecoder>(text_model_, capacity);
+  std::unique_ptr<TextDecoder> decoder(std::int64_t capacity, KvCacheType type = KvCacheType::automatic) const {
+    return std::make_unique<TextDecoder>(text_model_, capacity, type);
   }
 
  private:

@@ -13,8 +13,8 @@ constexpr std::int64_t kBlock = 768;
 
 }  // namespace
 
-TextDecoder::TextDecoder(const TextModel& model, std::int64_t capacity)
-    : model_(model), cache_(model.cache_shape(capacity)) {}
+TextDecoder::TextDecoder(const TextModel& model, std::int64_t capacity, KvCacheType type)
+    : model_(model), cache_(model.cache_shape(capacity, type)) {}
 
 // The prompt from position `first` on; `vectors`: how many picture vectors stand before it, counted on;
 // last: [1, hidden_size] of the last position.
@@ -57,7 +57,9 @@ std::vector<TextDecoder::Entry> TextDecoder::entries_of(std::span<const TokenId>
 }
 
 std::int64_t TextDecoder::beginning_bytes(std::int64_t length) const {
-  return model_.cache_shape(length).bytes();
+  KvCacheShape kept = cache_.shape();
+  kept.capacity = length;
+  return kept.bytes();
 }
 
 void TextDecoder::keep_beginning(std::int64_t length,

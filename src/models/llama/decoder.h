@@ -24,7 +24,7 @@ struct PictureVectors {
 class TextDecoder final : public Decoder {
  public:
   // capacity: positions at most, prompt and new tokens. `model` outlives this.
-  TextDecoder(const TextModel& model, std::int64_t capacity);
+  TextDecoder(const TextModel& model, std::int64_t capacity, KvCacheType type = KvCacheType::automatic);
 
   int vocabulary_size() const override { return model_.config().vocab_size; }
   int max_positions() const override { return static_cast<int>(cache_.shape().capacity); }
@@ -35,10 +35,13 @@ class TextDecoder final : public Decoder {
   // For the prompts to come, all together in their order. As many vectors as there are tokens for them.
   void set_pictures(PictureVectors pictures) { pictures_ = std::move(pictures); }
 
+  // What keys and values are kept as.
+  DType cache_dtype() const { return cache_.shape().dtype; }
+
   // For keeping what was read: `take` gets, piece by piece, beginning_bytes(length) bytes of the first `length`
-  // positions of the last start()'s one prompt. A new decoder of the same model begins with them, which `fill` gives
-  // piece by piece, before its first start(); `ids` are the positions' tokens, with set_pictures() done. Where `fill`
-  // throws, nothing is known.
+  // positions of the last start()'s one prompt. A new decoder of the same model and cache_dtype() begins with them,
+  // which `fill` gives piece by piece, before its first start(); `ids` are the positions' tokens, with set_pictures()
+  // done. Where `fill` throws, nothing is known.
   std::int64_t beginning_bytes(std::int64_t length) const;
   void keep_beginning(std::int64_t length, const std::function<void(std::span<const std::byte>)>& take) const;
   void begin_with(std::span<const TokenId> ids, const std::function<void(std::span<std::byte>)>& fill);

@@ -1,5 +1,8 @@
 // LLaMA against the reference: states, logits, greedy and beam ids of random checkpoints; prompts read in parts.
+#include <array>
+#include <cmath>
 #include <string>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -102,6 +105,31 @@ TEST_P(LlamaGolden, WhatWasReadBeforeIsNotReadAgain) {
   prompt[5] = 11;  // another text from here on
   EXPECT_EQ(greedy(decoder, prompt, 1, 6), greedy(fresh, prompt, 1, 6));
   EXPECT_EQ(decoder.reused(), 5);
+}
+
+// Prompt and answer, token after token: logits near those of a cache in float32.
+TEST_P(LlamaGolden, ACacheOfLessPrecisionIsNear) {
+  TextDecoder exact(model_, 128);
+  const std::vector<std::vector<TokenId>> prompts{expected_.cases.at("longest").get<std::vector<TokenId>>()};
+  for (const auto& [type, dtype, bound] :
+       {std::tuple{KvCacheType::bf16, DType::bf16, 0.03}, {KvCacheType::int8, DType::i8, 0.06}}) {
+    TextDecoder decoder(model_, 128, type);
+    EXPECT_EQ(decoder.cache_dtype(), dtype);
+    const auto compare = [&](std::span<const float> some, std::span<const float> others) {
+      double distance = 0, size = 0;
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        distance += std::pow(some[i] - others[i], 2), size += std::pow(others[i], 2);
+      }
+      EXPECT_LT(std::sqrt(distance / size), bound) << to_string(dtype);
+      EXPECT_GT(distance, 0);
+    };
+    compare(decoder.start(prompts), exact.start(prompts));
+    for (const TokenId token : {7, 8, 9}) {
+      const std::array one{token};
+      const std::array parent{0};
+      compare(decoder.step(one, parent), exact.step(one, parent));
+    }
+  }
 }
 
 TEST(LlamaConfig, MissingKeysHaveTheReferencesDefaults) {

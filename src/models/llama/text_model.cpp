@@ -43,7 +43,7 @@ void Layer::run(const Tensor& turns, const std::function<void(const Tensor& qkv,
 
 TextModel::TextModel(const WeightScope& body, const WeightScope& head, const Config& config)
     : config_(config),
-      cache_dtype_(body.precision() == Precision::f32 ? DType::f32 : DType::bf16),
+      precision_(body.precision()),
       embed_tokens_(body / "embed_tokens"),
       norm_(body / "norm", config.rms_norm_eps),
       head_(config.tie_word_embeddings ? body / "embed_tokens" : head) {
@@ -72,13 +72,20 @@ void TextModel::add_rows(WeightTable& table, const std::string& body, const std:
   table.add(head + ".weight", {config.vocab_size, width}, config.tie_word_embeddings);
 }
 
-KvCacheShape TextModel::cache_shape(std::int64_t capacity) const {
-  return {.layers = config_.num_hidden_layers,
-          .heads = config_.num_attention_heads,
-          .key_heads = config_.num_key_value_heads,
-          .head_size = config_.head_dim,
+KvCacheShape cache_shape(const Config& config, Precision precision, KvCacheType type, std::int64_t capacity) {
+  const DType own = precision == Precision::f32 ? DType::f32 : DType::bf16;
+  return {.layers = config.num_hidden_layers,
+          .heads = config.num_attention_heads,
+          .key_heads = config.num_key_value_heads,
+          .head_size = config.head_dim,
           .capacity = capacity,
-          .dtype = cache_dtype_};
+          .dtype = type == KvCacheType::int8   ? DType::i8
+                   : type == KvCacheType::bf16 ? DType::bf16
+                                               : own};
+}
+
+KvCacheShape TextModel::cache_shape(std::int64_t capacity, KvCacheType type) const {
+  return llama::cache_shape(config_, precision_, type, capacity);
 }
 
 void TextModel::embed(std::span<const TokenId> ids, Tensor& hidden) const {

@@ -32,6 +32,9 @@ class Layer {
   RmsNorm attention_norm_, mlp_norm_;
 };
 
+// Of a model that computes in `precision`, a row of so many positions at most.
+KvCacheShape cache_shape(const Config& config, Precision precision, KvCacheType type, std::int64_t capacity);
+
 // Immutable; safe to run from several threads at once, each with its own cache.
 class TextModel {
  public:
@@ -44,7 +47,7 @@ class TextModel {
   static void add_rows(WeightTable& table, const std::string& body, const std::string& head, const Config& config);
 
   const Config& config() const { return config_; }
-  KvCacheShape cache_shape(std::int64_t capacity) const;
+  KvCacheShape cache_shape(std::int64_t capacity, KvCacheType type = KvCacheType::automatic) const;
 
   // hidden: float32 [ids, hidden_size]. ids lie within the vocabulary.
   void embed(std::span<const TokenId> ids, Tensor& hidden) const;
@@ -68,7 +71,7 @@ class TextModel {
   Tensor turns_of(std::span<const std::int32_t> positions) const;
 
   Config config_;
-  DType cache_dtype_;
+  Precision precision_;
   Embedding embed_tokens_;
   std::vector<Layer> layers_;
   RmsNorm norm_;
