@@ -12,3 +12,6 @@ endif()
 if(GAZE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+if(CMAKE_UNITY_BUILD)  # several sources in one: what GCC then takes for a header, and names that only seem to hide others
+  add_compile_options(-Wno-shadow -Wno-subobject-linkage)
+endif()

