@@ -2,7 +2,6 @@
 # One folder under src/ is one static library `gaze_NAME`; its *_test.cpp files become one test program
 # `gaze_NAME_test` that ctest knows. Subfolders belong to the room.
 include(GoogleTest)
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # Under CMAKE_UNITY_BUILD: the target's sources in the groups that can be compiled together.
 function(gaze_compile_together target)
@@ -18,7 +17,7 @@ function(gaze_compile_together target)
   set(number 0)
   foreach(group ${groups})
     math(EXPR number "${number} + 1")
-    string(REPLACE " " ";" group "${group}")
+    string(REPLACE "\t" ";" group "${group}")
     set_source_files_properties(${group} PROPERTIES UNITY_GROUP ${number})
   endforeach()
   set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)

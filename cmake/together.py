@@ -2,7 +2,7 @@
 """Which sources can be compiled as one file that includes them all: nearly all of a small source's time goes into the
 headers of libraries, which are then read once.
 
-    together.py LINES SOURCE…      a line a group, its sources apart by spaces; no group is longer than LINES, but for one
+    together.py LINES SOURCE…      a line a group, its sources apart by tabs; no group is longer than LINES, but for one
                                    of a single source
 
 Apart stay sources that define a file-local name or a macro twice, those that call something of their own like a type
@@ -48,7 +48,7 @@ def header_types():
     """The types that headers define, as local_names() has them."""
     return {("::".join(inside), found[1]): None for header in SOURCES.rglob("*.h")
             for line, inside in top_level(header.read_text(encoding="utf-8"))
-            if (found := re.match(r"(?:struct|class|enum class|using) (\w+) (?!.*;$)", line)) and "" not in inside}
+            if (found := re.match(r"(?:struct|class|enum class) (\w+) (?!.*;$)", line)) and "" not in inside}
 
 
 def clash(some, others):
@@ -77,4 +77,4 @@ def in_groups(sources, lines=sys.maxsize):
 
 if __name__ == "__main__":
     for each in in_groups([pathlib.Path(source) for source in sys.argv[2:]], int(sys.argv[1])):
-        print(*each)
+        print(*each, sep="\t")
